@@ -1,0 +1,167 @@
+//! From sections to the plain options of the crates that use them.
+
+use std::num::NonZero;
+
+use portcullis_credentials::{Argon2Settings, PasswordPolicy};
+use portcullis_flows::{EngineOptions, LimitOptions};
+use portcullis_http::HttpOptions;
+use portcullis_identity::EmailRules;
+use portcullis_kernel::SecretString;
+use portcullis_limits::{Policy, TrustedProxies};
+use portcullis_storage_diesel::{PoolOptions, PostgresOptions, SqliteOptions, Synchronous};
+use portcullis_tokens::{AccessTokenPolicy, KeyPolicy, OnReplay, RefreshPolicy};
+use time::Duration;
+
+use super::sections::{Limit, ReplayEnds, Settings, SqliteSynchronous};
+
+impl Settings {
+    /// The options of the domain.
+    pub(crate) fn engine(&self) -> EngineOptions {
+        let ttl = self.tokens.access_ttl.time();
+        let linger = self.keys.linger.map_or(ttl + Duration::MINUTE, |linger| linger.time());
+        let host = || self.public_url.as_ref().map(|url| url.host());
+        let issuer = self.people.issuer.clone().or_else(host).unwrap_or_default();
+        EngineOptions {
+            access: AccessTokenPolicy { issuer, audience: self.people.audience.clone(), ttl },
+            refresh: self.refresh_policy(),
+            password: self.password_policy(),
+            argon2: self.argon2(),
+            email: EmailRules { unicode_local: self.email.unicode_local },
+            keys: KeyPolicy { lead: self.keys.lead.time(), linger },
+            limits: self.limits(),
+            audit_retention: self.audit.retention.time(),
+        }
+    }
+
+    fn refresh_policy(&self) -> RefreshPolicy {
+        let refresh = &self.refresh;
+        RefreshPolicy {
+            idle: refresh.idle.time(),
+            absolute: refresh.absolute.time(),
+            race_window: refresh.race_window.time(),
+            on_replay: match refresh.on_replay {
+                ReplayEnds::Session => OnReplay::Session,
+                ReplayEnds::User => OnReplay::User,
+            },
+            max_sessions: refresh.max_sessions,
+        }
+    }
+
+    fn password_policy(&self) -> PasswordPolicy {
+        PasswordPolicy {
+            min_chars: self.passwords.min_length as usize,
+            max_chars: self.passwords.max_length as usize,
+            refuse_common: self.passwords.refuse_common,
+        }
+    }
+
+    fn argon2(&self) -> Argon2Settings {
+        let argon2 = &self.passwords.argon2;
+        Argon2Settings {
+            memory_kib: argon2.memory_kib,
+            iterations: argon2.iterations,
+            parallelism: argon2.parallelism,
+        }
+    }
+
+    fn limits(&self) -> LimitOptions {
+        let limits = &self.rate_limits;
+        // Names and what happens without the store are not settings.
+        let built_in = LimitOptions::default();
+        let set = |policy: Policy, to: Limit| Policy {
+            limit: to.limit,
+            window: to.window.time(),
+            ..policy
+        };
+        LimitOptions {
+            enabled: limits.enabled,
+            register: set(built_in.register, limits.register),
+            sign_in: set(built_in.sign_in, limits.sign_in),
+            sign_in_failures: set(built_in.sign_in_failures, limits.sign_in_failures),
+            anonymous: set(built_in.anonymous, limits.anonymous),
+            principal: set(built_in.principal, limits.principal),
+            known_address_for: limits.known_address_for.time(),
+        }
+    }
+
+    /// The options of the HTTP edge.
+    pub(crate) fn http(&self) -> HttpOptions {
+        let networks = self.trusted_proxies.0.iter().map(|network| network.0).collect();
+        let or_cores = |number: Option<u32>| number.map_or_else(cores, |number| number as usize);
+        HttpOptions {
+            bind: self.http.bind.0,
+            workers: or_cores(self.http.workers),
+            public_url: self.public_url.as_ref().map(ToString::to_string).unwrap_or_default(),
+            trusted_proxies: TrustedProxies::new(networks),
+            hash_permits: or_cores(self.hashing.permits),
+            hash_queue: self.hashing.queue as usize,
+            hash_wait: self.hashing.wait.std(),
+            database_permits: self.database.max_connections as usize,
+            database_wait: self.database.acquire_timeout.std(),
+            shutdown_timeout: self.http.shutdown_timeout.std(),
+        }
+    }
+
+    /// The options of a SQLite file.
+    pub(crate) fn sqlite(&self, path: std::path::PathBuf) -> SqliteOptions {
+        SqliteOptions {
+            path,
+            pool: self.pool(),
+            synchronous: match self.database.sqlite_synchronous {
+                SqliteSynchronous::Full => Synchronous::Full,
+                SqliteSynchronous::Normal => Synchronous::Normal,
+            },
+            busy_timeout: self.database.sqlite_busy_timeout.std(),
+        }
+    }
+
+    /// The options of a PostgreSQL server.
+    pub(crate) fn postgres(&self, url: SecretString) -> PostgresOptions {
+        PostgresOptions {
+            url,
+            pool: self.pool(),
+            connect_timeout: self.database.connect_timeout.std(),
+            lock_timeout: self.database.lock_timeout.std(),
+            statement_timeout: self.database.statement_timeout.std(),
+        }
+    }
+
+    fn pool(&self) -> PoolOptions {
+        PoolOptions {
+            max_connections: self.database.max_connections,
+            acquire_timeout: self.database.acquire_timeout.std(),
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_of_the_settings_are_those_of_the_crates() {
+        let (ours, theirs) = (Settings::default().engine(), EngineOptions::default());
+        assert_eq!(ours.access.ttl, theirs.access.ttl);
+        assert_eq!(ours.refresh, theirs.refresh);
+        assert_eq!(ours.password, theirs.password);
+        assert_eq!(ours.argon2, theirs.argon2);
+        assert_eq!(ours.email, theirs.email);
+        assert_eq!(ours.keys, theirs.keys);
+        assert_eq!(format!("{:?}", ours.limits), format!("{:?}", theirs.limits));
+        assert_eq!(ours.audit_retention, theirs.audit_retention);
+        assert_eq!(Settings::default().pool(), PoolOptions::default());
+    }
+
+    #[test]
+    fn the_issuer_is_the_host_of_the_public_url_unless_it_is_set() {
+        let mut settings =
+            Settings { public_url: "https://auth.example.com:8443".parse().ok(), ..Settings::default() };
+        assert_eq!(settings.engine().access.issuer, "auth.example.com");
+        settings.people.issuer = Some("api.vidivo.app".into());
+        assert_eq!(settings.engine().access.issuer, "api.vidivo.app");
+    }
+}

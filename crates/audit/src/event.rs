@@ -1,0 +1,226 @@
+use std::net::IpAddr;
+
+use portcullis_kernel::{AuditEventId, Entropy, EntropyError, Instant, Origin, SessionId, UserId};
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Action { $($(#[$doc])* $variant,)* }
+
+        impl Action {
+            /// The stable name, used in storage and logs.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The action with this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+actions! {
+    /// A person registered.
+    UserRegistered = "user.registered",
+    /// An operator made an account.
+    UserCreated = "user.created",
+    /// A person changed their profile.
+    ProfileChanged = "user.profile_changed",
+    /// An operator set a role.
+    RoleChanged = "user.role_changed",
+    /// An operator shut an account.
+    UserSuspended = "user.suspended",
+    /// An operator opened an account again.
+    UserResumed = "user.resumed",
+    /// An account was erased.
+    UserDeleted = "user.deleted",
+    /// A sign-in, right or wrong.
+    SignedIn = "session.signed_in",
+    /// A spent refresh token came again by an honest race.
+    RefreshRaced = "session.refresh_raced",
+    /// A spent refresh token came again; its session was ended.
+    RefreshReplayed = "session.refresh_replayed",
+    /// A person signed out.
+    SignedOut = "session.signed_out",
+    /// A person ended one of their sessions.
+    SessionEnded = "session.ended",
+    /// A person ended all their other sessions.
+    OtherSessionsEnded = "session.others_ended",
+    /// A rate limit was reached; counted once until it opens again.
+    LimitReached = "limit.reached",
+    /// A signing key was made.
+    KeyCreated = "key.created",
+    /// A signing key was retired.
+    KeyRetired = "key.retired",
+    /// The signing keys were sealed under another master key.
+    KeysRewrapped = "key.rewrapped",
+}
+
+/// Who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Nobody known.
+    Anonymous,
+    /// A person, by their own account.
+    User(UserId),
+    /// An operator at the command line.
+    Operator,
+    /// The server itself.
+    System,
+}
+
+impl Actor {
+    /// The kind's name, used in storage.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::User(_) => "user",
+            Self::Operator => "operator",
+            Self::System => "system",
+        }
+    }
+
+    /// The user's id, when a user did it.
+    pub fn user(self) -> Option<UserId> {
+        match self {
+            Self::User(id) => Some(id),
+            Self::Anonymous | Self::Operator | Self::System => None,
+        }
+    }
+
+    /// The actor of this kind.
+    pub fn from_parts(kind: &str, user: Option<UserId>) -> Option<Self> {
+        match (kind, user) {
+            ("anonymous", _) => Some(Self::Anonymous),
+            ("user", Some(id)) => Some(Self::User(id)),
+            ("operator", _) => Some(Self::Operator),
+            ("system", _) => Some(Self::System),
+            _ => None,
+        }
+    }
+}
+
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Success,
+    /// It was refused.
+    Failure,
+}
+
+impl Outcome {
+    /// The name, used in storage.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+        }
+    }
+
+    /// The outcome with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Success, Self::Failure].into_iter().find(|outcome| outcome.as_str() == name)
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// Its id.
+    pub id: AuditEventId,
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub action: Action,
+    /// How it went.
+    pub outcome: Outcome,
+    /// Who did it.
+    pub actor: Actor,
+    /// To whose account.
+    pub subject: Option<UserId>,
+    /// In which session.
+    pub session: Option<SessionId>,
+    /// From where; erased with the account.
+    pub client: Option<IpAddr>,
+    /// By which request.
+    pub request_id: Option<String>,
+    /// One more word that the action needs: a role, a key id, a reason.
+    pub detail: Option<String>,
+}
+
+impl AuditEvent {
+    /// A successful event of now, without subject, session or detail.
+    ///
+    /// # Errors
+    /// When there is no entropy for its id.
+    pub fn new(
+        action: Action,
+        actor: Actor,
+        origin: &Origin,
+        now: Instant,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, EntropyError> {
+        Ok(Self {
+            id: AuditEventId::generate(entropy)?,
+            at: now,
+            action,
+            outcome: Outcome::Success,
+            actor,
+            subject: actor.user(),
+            session: None,
+            client: origin.client,
+            request_id: origin.request_id.clone(),
+            detail: None,
+        })
+    }
+
+    /// The same event, as a refusal.
+    #[must_use]
+    pub fn failed(mut self) -> Self {
+        self.outcome = Outcome::Failure;
+        self
+    }
+
+    /// The same event, about this account.
+    #[must_use]
+    pub fn about(mut self, subject: UserId) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// The same event, in this session.
+    #[must_use]
+    pub fn in_session(mut self, session: SessionId) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// The same event, with one more word.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_back() {
+        for action in [Action::UserRegistered, Action::RefreshReplayed, Action::KeysRewrapped] {
+            assert_eq!(Action::from_name(action.as_str()), Some(action));
+        }
+        assert_eq!(Action::from_name("user.flew"), None);
+        for actor in [Actor::Anonymous, Actor::Operator, Actor::System] {
+            assert_eq!(Actor::from_parts(actor.kind(), None), Some(actor));
+        }
+        assert_eq!(Actor::from_parts("user", None), None);
+    }
+}

@@ -1,0 +1,195 @@
+use portcullis_audit::{Action, Actor};
+use portcullis_kernel::{Instant, Origin, StoreError, UniqueKey};
+use portcullis_storage::StorageExt;
+use portcullis_tokens::{
+    KeyPurpose, KeySet, KeyState, LoadKeysError, MasterKey, SealError, SigningKey,
+};
+use time::Duration;
+
+use super::OpenKeysError;
+use crate::{Engine, Fault};
+
+/// Why the signing keys were not changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// No key has this id.
+    #[error("no signing key has this kid; `portcullis keys list` shows them")]
+    NotFound,
+    /// The key is retired already.
+    #[error("this key is retired already")]
+    Retired,
+    /// It is the only key that signs.
+    #[error(
+        "this is the only key that signs; `portcullis keys rotate --now` puts another in its place first"
+    )]
+    LastActive,
+    /// Another rotation was faster.
+    #[error("another rotation happened at the same moment; look at `portcullis keys list`")]
+    Raced,
+    /// A key cannot be sealed anew.
+    #[error("a key cannot be sealed under the new master key: {0}")]
+    Seal(#[from] SealError),
+    /// The keys cannot be opened, or a new one not made.
+    #[error(transparent)]
+    Open(#[from] OpenKeysError),
+    /// A fault of this side.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<StoreError> for KeyError {
+    fn from(error: StoreError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl portcullis_storage::AsStoreError for KeyError {
+    fn as_store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Fault(fault) => fault.as_store_error(),
+            _ => None,
+        }
+    }
+}
+
+/// How a key is retired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetireKey {
+    /// It signs no more; its tokens stay good until they expire.
+    Gently,
+    /// It signs no more and its tokens are refused at once: the key is known to others.
+    Compromised,
+}
+
+impl Engine {
+    /// Every stored signing key, oldest first.
+    ///
+    /// # Errors
+    /// A fault of this side.
+    pub fn list_keys(&self) -> Result<Vec<SigningKey>, Fault> {
+        Ok(self.stored_keys()?)
+    }
+
+    /// Makes the next key of a purpose. It is published now and signs after the lead, when the keys
+    /// before it retire; with `at_once` it signs now, and verifiers that cache the key set meet it
+    /// before they know it.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn rotate_key(&self, purpose: KeyPurpose, at_once: bool) -> Result<SigningKey, KeyError> {
+        let now = self.now();
+        let policy = self.options.keys;
+        let stored = self.stored_keys()?;
+        let opened = KeySet::load(stored.clone(), &self.master_key, self.jose.as_ref(), now);
+        opened.map_err(OpenKeysError::from)?;
+        let last = stored.iter().filter(|key| key.purpose == purpose).map(|key| key.generation);
+        let generation = last.max().unwrap_or(0) + 1;
+        let lead = if at_once || generation == 1 { Duration::ZERO } else { policy.lead };
+        let next = self.new_key(purpose, generation, now, lead)?;
+        let event = self
+            .event(Action::KeyCreated, Actor::Operator, &Origin::local(), now)
+            .map_err(Fault::from)?
+            .with_detail(&next.kid);
+        let done = self.storage.transact(|uow| -> Result<(), StoreError> {
+            uow.signing_keys().insert(&next)?;
+            for key in stored.iter().filter(|key| key.purpose == purpose) {
+                if key.retired_at.is_none_or(|at| at > next.active_from) {
+                    let mut key = key.clone();
+                    key.retire(next.active_from, policy);
+                    uow.signing_keys().set_end(&key.kid, key.retired_at, key.removed_at)?;
+                }
+            }
+            uow.audit().append(&event)
+        });
+        match done {
+            Ok(()) => Ok(next),
+            Err(StoreError::Conflict(UniqueKey::SigningKeyGeneration)) => Err(KeyError::Raced),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Retires a key before its time.
+    ///
+    /// # Errors
+    /// [`KeyError::LastActive`] when no other key of its purpose signs now, or none goes on to.
+    pub fn retire_key(&self, kid: &str, how: RetireKey) -> Result<SigningKey, KeyError> {
+        let now = self.now();
+        let event = self
+            .event(Action::KeyRetired, Actor::Operator, &Origin::local(), now)
+            .map_err(Fault::from)?
+            .with_detail(kid);
+        self.storage.transact(|uow| {
+            let keys = uow.signing_keys().list()?;
+            let key = plan_end(&keys, kid, how, now, self.options.keys.linger)?;
+            uow.signing_keys().set_end(kid, key.retired_at, key.removed_at)?;
+            uow.audit().append(&event)?;
+            Ok(key)
+        })
+    }
+
+    /// Seals every private key under another master key; says how many. The engine itself keeps the
+    /// old one and must not be used after it.
+    ///
+    /// # Errors
+    /// [`KeyError`]; nothing is then changed.
+    pub fn rewrap_keys(&self, new: &MasterKey) -> Result<usize, KeyError> {
+        let now = self.now();
+        let event = self
+            .event(Action::KeysRewrapped, Actor::Operator, &Origin::local(), now)
+            .map_err(Fault::from)?
+            .with_detail(new.id());
+        self.storage.transact(|uow| {
+            let keys = uow.signing_keys().list()?;
+            for key in &keys {
+                let (sealed, from) = self.reseal(key, new)?;
+                if !uow.signing_keys().reseal(&key.kid, &from, &sealed, &new.id())? {
+                    return Err(KeyError::Raced);
+                }
+            }
+            uow.audit().append(&event)?;
+            Ok(keys.len())
+        })
+    }
+
+    fn reseal(&self, key: &SigningKey, new: &MasterKey) -> Result<(Vec<u8>, String), KeyError> {
+        let given = self.master_key.id();
+        if key.sealed_by != given {
+            let (kid, sealed_by) = (key.kid.clone(), key.sealed_by.clone());
+            let wrong = LoadKeysError::WrongMasterKey { kid, sealed_by, given };
+            return Err(OpenKeysError::from(wrong).into());
+        }
+        let context = SigningKey::seal_context(&key.kid);
+        let private = self.master_key.open(&context, &key.sealed)?;
+        let sealed = new.seal(&context, &private, self.entropy.as_ref())?;
+        Ok((sealed, given))
+    }
+}
+
+fn plan_end(
+    keys: &[SigningKey],
+    kid: &str,
+    how: RetireKey,
+    now: Instant,
+    linger: Duration,
+) -> Result<SigningKey, KeyError> {
+    let mut key = keys.iter().find(|key| key.kid == kid).cloned().ok_or(KeyError::NotFound)?;
+    match (key.state(now), how) {
+        (KeyState::Removed, _) | (KeyState::Retired, RetireKey::Gently) => {
+            return Err(KeyError::Retired);
+        }
+        _ => {}
+    }
+    // Another key must sign now, and one must go on: a planned rotation has given the others an end.
+    let others = || keys.iter().filter(|other| other.kid != kid && other.purpose == key.purpose);
+    let one_signs = others().any(|other| other.state(now) == KeyState::Active);
+    if !one_signs || others().all(|other| other.retired_at.is_some()) {
+        return Err(KeyError::LastActive);
+    }
+    key.retired_at = Some(key.retired_at.map_or(now, |at| at.min(now)));
+    key.removed_at = Some(match how {
+        RetireKey::Gently => now + linger,
+        RetireKey::Compromised => now,
+    });
+    Ok(key)
+}

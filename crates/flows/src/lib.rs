@@ -1,0 +1,20 @@
+//! The application layer: one [`Engine`], one file per use case.
+//!
+//! Only this crate opens transactions. It is plain synchronous Rust: no runtime, no clock, no
+//! environment; a caller on an async runtime moves a call to a blocking thread. Calls that hash a
+//! password say so; a caller bounds how many of those run at once.
+
+pub mod admin;
+mod engine;
+mod error;
+mod janitor;
+pub mod keys;
+mod limits;
+mod options;
+pub mod people;
+
+pub use engine::{Engine, Parts};
+pub use error::{Fault, Invalid};
+pub use janitor::Cleaned;
+pub use limits::{Admission, AdmitError, Admitted, Charge, LimitClass, LimitError};
+pub use options::{EngineOptions, LimitOptions};

@@ -1,0 +1,232 @@
+use std::net::IpAddr;
+
+use portcullis_audit::{Action, Actor};
+use portcullis_kernel::{Instant, Origin, StoreError, StoreResult};
+use portcullis_limits::{
+    AddressKey, Asked, BucketKey, Grant, HitLog, OnStoreFailure, Policy, Standing,
+};
+use portcullis_storage::StorageExt;
+
+use crate::{
+    Engine, Fault,
+    error::classify,
+    people::{AuthenticateError, Caller},
+};
+
+/// Which limit a route without a credential counts towards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitClass {
+    /// Registration.
+    Register,
+    /// Every check of a password.
+    SignIn,
+    /// Any other route.
+    Anonymous,
+}
+
+/// The first answer about a request of a client address, from memory alone.
+#[derive(Debug)]
+pub enum Admission {
+    /// Let through; the standing is for the headers, and absent when limits are off.
+    Granted(Option<Standing>),
+    /// Refused.
+    Refused(Standing),
+    /// The database must be asked: hand this to [`Engine::charge`].
+    Ask(Charge),
+}
+
+/// A question to the database about one request.
+#[derive(Debug)]
+pub struct Charge {
+    key: BucketKey,
+    policy: Policy,
+    grant: Grant,
+    now: Instant,
+}
+
+/// Why a request was not let through.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitError {
+    /// Over the limit.
+    #[error("Too many requests. Try again later.")]
+    Exceeded(Standing),
+    /// The store could not be asked, and this limit then refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+classify!(LimitError { Self::Exceeded(_) => (RateLimited, RATE_LIMITED), } via { Store });
+
+/// A request with an accepted access token.
+#[derive(Debug)]
+pub struct Admitted {
+    /// Whose it is.
+    pub caller: Caller,
+    /// The standing of their bucket; absent when limits are off.
+    pub standing: Option<Standing>,
+}
+
+/// Why a request with a bearer token was not let through.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdmitError {
+    /// The token was not accepted; the standing is that of the client address.
+    #[error("{0}")]
+    Unauthenticated(AuthenticateError, Option<Standing>),
+    /// Over a limit, or it could not be told.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+}
+
+impl Engine {
+    fn class(&self, class: LimitClass) -> &Policy {
+        let limits = &self.options.limits;
+        match class {
+            LimitClass::Register => &limits.register,
+            LimitClass::SignIn => &limits.sign_in,
+            LimitClass::Anonymous => &limits.anonymous,
+        }
+    }
+
+    /// Asks memory about one request of a client address, and counts it if memory can tell.
+    pub fn admit(&self, class: LimitClass, client: IpAddr) -> Admission {
+        let policy = *self.class(class);
+        self.ask(BucketKey::address(&policy, AddressKey::from(client)), policy)
+    }
+
+    /// Whether memory knows that the client address is over the limit. Counts nothing.
+    pub fn exhausted(&self, class: LimitClass, client: IpAddr) -> Option<Standing> {
+        let policy = self.class(class);
+        let key = BucketKey::address(policy, AddressKey::from(client));
+        let standing = self.front.exhausted(&key, self.now());
+        standing.filter(|_| self.options.limits.enabled)
+    }
+
+    fn ask(&self, key: BucketKey, policy: Policy) -> Admission {
+        if !self.options.limits.enabled {
+            return Admission::Granted(None);
+        }
+        let now = self.now();
+        match self.front.ask(&key, &policy, now) {
+            Asked::Granted(standing) => Admission::Granted(Some(standing)),
+            Asked::Exhausted(standing) => Admission::Refused(standing),
+            Asked::Ask(grant) => Admission::Ask(Charge { key, policy, grant, now }),
+        }
+    }
+
+    /// Asks the database what memory could not tell.
+    ///
+    /// # Errors
+    /// [`LimitError`].
+    pub fn charge(&self, charge: &Charge, origin: &Origin) -> Result<Option<Standing>, LimitError> {
+        let Charge { key, policy, grant, now } = charge;
+        match self.ask_store(key, policy, *grant, *now) {
+            Ok(Ok((grant, log))) => Ok(Some(self.front.granted(key, policy, grant, &log, *now))),
+            Ok(Err(log)) => {
+                let first = self.front.exhausted(key, *now).is_none();
+                let standing = self.front.refused(key, policy, &log, *now);
+                if first {
+                    self.note_limit(policy, origin, *now);
+                }
+                Err(LimitError::Exceeded(standing))
+            }
+            Err(_) if policy.on_store_failure == OnStoreFailure::Open => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The grant that fitted and the log afterwards, or the log that refused.
+    fn ask_store(
+        &self,
+        key: &BucketKey,
+        policy: &Policy,
+        grant: Grant,
+        now: Instant,
+    ) -> StoreResult<Result<(Grant, HitLog), HitLog>> {
+        let tries = if grant.hits > 1 { vec![grant, grant.single()] } else { vec![grant] };
+        self.storage.statement(|uow| {
+            let buckets = uow.rate_limits();
+            for grant in tries {
+                if let Some(log) = buckets.charge(key, policy, grant.hits, grant.at, now)? {
+                    return Ok(Ok((grant, log)));
+                }
+            }
+            Ok(Err(buckets.find(key)?.unwrap_or_default()))
+        })
+    }
+
+    /// One hit that the front does not remember: a refund must be seen at once.
+    pub(crate) fn charge_exactly(
+        &self,
+        key: &BucketKey,
+        policy: &Policy,
+        now: Instant,
+    ) -> Result<Standing, LimitError> {
+        let grant = Grant { hits: 1, at: now };
+        match self.ask_store(key, policy, grant, now)? {
+            Ok((_, log)) => Ok(log.standing(policy, now)),
+            Err(log) => {
+                let standing = Standing { remaining: 0, ..log.standing(policy, now) };
+                Err(LimitError::Exceeded(standing))
+            }
+        }
+    }
+
+    /// Accepts an access token and counts the request: an accepted one towards its user, a missing
+    /// or refused one towards the client address, which is looked at first.
+    ///
+    /// # Errors
+    /// [`AdmitError`].
+    pub fn admit_bearer(
+        &self,
+        token: Option<&str>,
+        client: IpAddr,
+        origin: &Origin,
+    ) -> Result<Admitted, AdmitError> {
+        let limits = &self.options.limits;
+        let address = BucketKey::address(&limits.anonymous, AddressKey::from(client));
+        if let Some(standing) = self.exhausted(LimitClass::Anonymous, client) {
+            return Err(LimitError::Exceeded(standing).into());
+        }
+        let accepted = match token {
+            Some(token) => self.authenticate(token),
+            None => Err(AuthenticateError::Missing),
+        };
+        match accepted {
+            Ok(caller) => {
+                let bucket = BucketKey::principal(&limits.principal, caller.user.id);
+                let standing = self.count(bucket, limits.principal, origin)?;
+                Ok(Admitted { caller, standing })
+            }
+            Err(fault @ AuthenticateError::Fault(_)) => {
+                Err(AdmitError::Unauthenticated(fault, None))
+            }
+            Err(refused) => {
+                let standing = self.count(address, limits.anonymous, origin)?;
+                Err(AdmitError::Unauthenticated(refused, standing))
+            }
+        }
+    }
+
+    fn count(
+        &self,
+        key: BucketKey,
+        policy: Policy,
+        origin: &Origin,
+    ) -> Result<Option<Standing>, LimitError> {
+        match self.ask(key, policy) {
+            Admission::Granted(standing) => Ok(standing),
+            Admission::Refused(standing) => Err(LimitError::Exceeded(standing)),
+            Admission::Ask(charge) => self.charge(&charge, origin),
+        }
+    }
+
+    /// The refusal stands whether or not the event can be stored.
+    fn note_limit(&self, policy: &Policy, origin: &Origin, now: Instant) {
+        let event = self.event(Action::LimitReached, Actor::Anonymous, origin, now);
+        if let Ok(event) = event {
+            let _: Result<(), Fault> = self.append(&event.failed().with_detail(policy.name));
+        }
+    }
+}

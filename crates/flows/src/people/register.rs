@@ -1,0 +1,109 @@
+use portcullis_audit::{Action, Actor};
+use portcullis_credentials::Password;
+use portcullis_identity::{DisplayName, EmailAddress, User};
+use portcullis_kernel::{Field, FieldErrors, Origin, SecretString, StoreError, UniqueKey, UserId};
+use portcullis_limits::AddressKey;
+use portcullis_storage::StorageExt;
+
+use super::SignedIn;
+use crate::{Engine, Fault, Invalid, error::classify};
+
+/// A registration as it came in.
+#[derive(Clone, Debug, Default)]
+pub struct Register {
+    /// The e-mail address.
+    pub email: Field<String>,
+    /// The password.
+    pub password: Field<SecretString>,
+    /// The name shown to others.
+    pub display_name: Field<String>,
+}
+
+/// A registration that keeps every rule.
+#[derive(Debug)]
+pub struct Registration {
+    pub(crate) email: EmailAddress,
+    pub(crate) password: Password,
+    pub(crate) display_name: Option<DisplayName>,
+}
+
+/// Why nobody was registered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// An account with the address exists.
+    #[error("An account with this email already exists.")]
+    EmailTaken,
+    /// A fault of this side.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+classify!(RegisterError { Self::EmailTaken => (Conflict, CONFLICT), } via { Fault });
+
+impl Engine {
+    /// Judges a registration. Asks nothing outside memory.
+    ///
+    /// # Errors
+    /// [`Invalid`] names every broken field.
+    pub fn check_registration(&self, input: Register) -> Result<Registration, Invalid> {
+        let mut errors = FieldErrors::default();
+        let typed = input.email.clone().given().unwrap_or_default();
+        let shown = input.display_name.clone().given().unwrap_or_default();
+        let rules = self.options.email;
+        let email = errors.required("email", input.email, |raw| EmailAddress::parse(&raw, rules));
+        let display_name =
+            errors.optional("display_name", input.display_name, |raw| DisplayName::parse(&raw));
+        let personal = [typed.trim(), shown.trim()];
+        let password = errors.required("password", input.password, |raw| {
+            self.options.password.accept(raw, &personal)
+        });
+        let registration = email.zip(password).map(|(email, password)| Registration {
+            email,
+            password,
+            display_name,
+        });
+        Invalid::or(errors, registration)
+    }
+
+    /// Makes an account and signs its owner in. Hashes a password.
+    ///
+    /// # Errors
+    /// [`RegisterError`]; nothing is then stored.
+    pub fn register(
+        &self,
+        registration: Registration,
+        origin: &Origin,
+    ) -> Result<SignedIn, RegisterError> {
+        let now = self.now();
+        let Registration { email, password, display_name } = registration;
+        let taken = self.storage.read(|uow| uow.users().find_by_email(email.as_str()));
+        if taken.map_err(Fault::from)?.is_some() {
+            return Err(RegisterError::EmailTaken);
+        }
+        let entropy = self.entropy.as_ref();
+        let hash = self.hasher.hash(&password, entropy).map_err(Fault::from)?;
+        let id = UserId::generate(now, entropy).map_err(Fault::from)?;
+        let user = User::registered(id, email, display_name, now);
+        let new = self.new_session(&user, origin, now)?;
+        let event = self
+            .event(Action::UserRegistered, Actor::User(user.id), origin, now)
+            .map_err(Fault::from)?
+            .in_session(new.session.id);
+        let stored = self.storage.transact(|uow| -> Result<(), StoreError> {
+            uow.users().insert(&user)?;
+            uow.passwords().put(user.id, &hash, now)?;
+            uow.sessions().insert(&new.session, &new.first)?;
+            if let Some(client) = origin.client {
+                let address = AddressKey::from(client).to_string();
+                uow.known_addresses().touch(user.id, &address, now)?;
+            }
+            uow.audit().append(&event)
+        });
+        match stored {
+            Ok(()) => Ok(SignedIn { user, tokens: new.tokens }),
+            Err(StoreError::Conflict(UniqueKey::UserEmail)) => Err(RegisterError::EmailTaken),
+            Err(error) => Err(Fault::from(error).into()),
+        }
+    }
+}

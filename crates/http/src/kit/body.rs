@@ -1,0 +1,142 @@
+use actix_web::{
+    HttpRequest,
+    dev::Payload,
+    http::{
+        StatusCode,
+        header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    },
+    web::{Bytes, BytesMut},
+};
+use futures_util::StreamExt as _;
+use portcullis_kernel::{Field, FieldErrors, SecretString, codes};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+use super::{Refusal, json::parse_object};
+
+/// The most bytes of a body that are read.
+pub(super) const MOST_BYTES: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
+/// Reads the whole body: 413 when it is too large, 415 when it is there and not JSON.
+pub(super) async fn read_json_bytes(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> Result<Bytes, Refusal> {
+    let bytes = actix_web::rt::time::timeout(ARRIVAL, read(request, payload))
+        .await
+        .unwrap_or_else(|_| Err(Refusal::from_status(StatusCode::REQUEST_TIMEOUT)))?;
+    if !bytes.is_empty() && !is_plain_json(request) {
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            codes::UNSUPPORTED_MEDIA_TYPE,
+            "Send the body as application/json, without Content-Encoding.",
+        ));
+    }
+    Ok(bytes)
+}
+
+async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, Refusal> {
+    let too_large = || Refusal::from_status(StatusCode::PAYLOAD_TOO_LARGE);
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if announced.and_then(|n| n.parse::<usize>().ok()).is_some_and(|n| n > MOST_BYTES) {
+        return Err(too_large());
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Refusal::malformed("The body was cut off."))?;
+        if body.len() + chunk.len() > MOST_BYTES {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn is_plain_json(request: &HttpRequest) -> bool {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let media_type = header(&CONTENT_TYPE).and_then(|value| value.split(';').next());
+    let json = media_type.is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json"));
+    let encoded = request.headers().contains_key(CONTENT_ENCODING)
+        && header(&CONTENT_ENCODING).is_none_or(|e| !e.eq_ignore_ascii_case("identity"));
+    json && !encoded
+}
+
+/// The members of a JSON body, each taken out as the field that a flow judges.
+pub(crate) struct JsonBody {
+    members: Map<String, Value>,
+    repeated: Vec<String>,
+}
+
+impl JsonBody {
+    /// Reads an object whose members of interest are `known`; others are ignored, unless they
+    /// stand twice.
+    pub(crate) fn parse(bytes: &[u8], known: &[&str]) -> Result<Self, Refusal> {
+        let strict = parse_object(bytes)
+            .map_err(|_| Refusal::malformed("The body must be one JSON object."))?;
+        let mut errors = FieldErrors::default();
+        for name in strict.repeated.iter().filter(|name| !known.contains(&name.as_str())) {
+            let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+            errors.add(&shown, TWICE);
+        }
+        if errors.is_empty() {
+            Ok(Self { members: strict.members, repeated: strict.repeated })
+        } else {
+            let mut refusal = Refusal::malformed("Request validation failed.");
+            refusal.fields = Some(errors);
+            Err(refusal)
+        }
+    }
+
+    /// A string member.
+    pub(crate) fn string(&mut self, name: &str) -> Field<String> {
+        if self.repeated.iter().any(|repeated| repeated == name) {
+            return Field::Invalid(TWICE.into());
+        }
+        match self.members.remove(name) {
+            None | Some(Value::Null) => Field::Absent,
+            Some(Value::String(text)) => Field::Given(text),
+            Some(_) => Field::Invalid("must be a string".into()),
+        }
+    }
+
+    /// A string member that is a secret.
+    pub(crate) fn secret(&mut self, name: &str) -> Field<SecretString> {
+        self.string(name).map(SecretString::from)
+    }
+
+    /// A string member that may be left out (`None`) or cleared with `null` (`Some(Absent)`).
+    pub(crate) fn clearable(&mut self, name: &str) -> Option<Field<String>> {
+        self.members.contains_key(name).then(|| self.string(name))
+    }
+}
+
+const TWICE: &str = "must be given only once";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_become_fields() {
+        let text = br#"{"a":"x","b":null,"c":5,"d":"1","d":"2","e":null,"z":[]}"#;
+        let mut body = JsonBody::parse(text, &["a", "b", "c", "d", "e"]).unwrap();
+        assert_eq!(body.string("a"), Field::from("x"));
+        assert_eq!(body.string("b"), Field::Absent);
+        assert_eq!(body.string("c"), Field::Invalid("must be a string".into()));
+        assert_eq!(body.string("d"), Field::Invalid(TWICE.into()));
+        assert_eq!(body.string("nothing"), Field::Absent);
+        assert_eq!(body.clearable("e"), Some(Field::Absent));
+        assert_eq!(body.clearable("nothing"), None);
+    }
+
+    #[test]
+    fn an_unknown_member_that_stands_twice_is_refused_by_name() {
+        let Err(refusal) = JsonBody::parse(br#"{"role":1,"role":2}"#, &["email"]) else {
+            panic!("accepted")
+        };
+        let fields = refusal.fields.unwrap();
+        assert_eq!(fields.iter().collect::<Vec<_>>(), [("role", TWICE)]);
+    }
+}

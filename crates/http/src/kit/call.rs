@@ -1,0 +1,202 @@
+use std::{cell::Cell, future::Ready, rc::Rc, sync::Arc};
+
+use actix_web::{
+    FromRequest, HttpMessage as _, HttpRequest, HttpResponse,
+    dev::Payload,
+    http::header::AUTHORIZATION,
+    web::{Bytes, Data},
+};
+use portcullis_flows::{Admission, AdmitError, Engine, LimitClass, LimitError, people::Caller};
+use portcullis_kernel::Origin;
+use portcullis_limits::Standing;
+
+use super::{JsonBody, Refusal, body::read_json_bytes};
+use crate::server::AppState;
+
+/// What a handler gives.
+pub(crate) type Answer = Result<HttpResponse, Refusal>;
+
+/// What [`super::finish`] notes of a request before its handler runs, and reads after it.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) origin: Origin,
+    pub(super) standing: Rc<Cell<Option<Standing>>>,
+}
+
+/// One request, as handlers see it: limits, body and credential in the order in which refusals come
+/// (429 by address, 413, 415, 401, 400).
+pub(crate) struct Call {
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<AppState>,
+    context: Context,
+}
+
+impl FromRequest for Call {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let state = request.app_data::<Data<AppState>>().cloned();
+        let context = request.extensions().get::<Context>().cloned();
+        std::future::ready(match state.zip(context) {
+            Some((state, context)) => {
+                let (request, payload) = (request.clone(), payload.take());
+                Ok(Self { request, payload, state, context })
+            }
+            None => Err(Refusal::internal("a route is mounted without state or `finish`")),
+        })
+    }
+}
+
+impl Call {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.state.engine
+    }
+
+    /// The description of every route.
+    pub(crate) fn openapi(&self) -> &str {
+        &self.state.openapi
+    }
+
+    /// A segment of the path, by its name in the route.
+    pub(crate) fn segment(&self, name: &str) -> String {
+        self.request.match_info().get(name).unwrap_or_default().to_owned()
+    }
+
+    /// Counts the request towards its client address, asking memory first and the database only
+    /// when memory cannot tell.
+    pub(crate) async fn limit(&self, class: LimitClass) -> Result<(), Refusal> {
+        let Some(client) = self.context.origin.client else { return Ok(()) };
+        let standing = match self.engine().admit(class, client) {
+            Admission::Granted(standing) => standing,
+            Admission::Refused(standing) => return Err(self.over(standing)),
+            Admission::Ask(charge) => {
+                let charged = self.hop(move |engine, origin| engine.charge(&charge, origin));
+                charged.await?.map_err(|error| self.limited(error))?
+            }
+        };
+        self.show(standing);
+        Ok(())
+    }
+
+    /// Reads a JSON object whose members of interest are `known`.
+    pub(crate) async fn json(&mut self, known: &[&str]) -> Result<JsonBody, Refusal> {
+        JsonBody::parse(&self.bytes().await?, known)
+    }
+
+    /// Reads the body without looking into it: what is wrong inside is told only to callers with a
+    /// good credential. A client address over its limit is refused before.
+    pub(crate) async fn bytes(&mut self) -> Result<Bytes, Refusal> {
+        read_json_bytes(&self.request, &mut self.payload).await
+    }
+
+    /// Refuses a client address that memory knows to be over its limit; counts nothing.
+    pub(crate) fn refuse_exhausted(&self) -> Result<(), Refusal> {
+        let client = self.context.origin.client;
+        let over = client.and_then(|ip| self.engine().exhausted(LimitClass::Anonymous, ip));
+        over.map_or(Ok(()), |standing| Err(self.over(standing)))
+    }
+
+    /// Runs `work` on a blocking thread.
+    pub(crate) async fn hop<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine, &Origin) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (engine, origin) = (Arc::clone(&self.state.engine), self.context.origin.clone());
+        self.state.blocking.run(move || work(&engine, &origin)).await
+    }
+
+    /// Runs `work`, which hashes a password, once a hash permit is free.
+    pub(crate) async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine, &Origin) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let permit = self.state.hashes.permit().await?;
+        self.hop(move |engine, origin| {
+            let _held_until_done = permit;
+            work(engine, origin)
+        })
+        .await?
+    }
+
+    /// Accepts the bearer token, counts the request, and runs `work` for its user, all in one hop.
+    pub(crate) async fn as_user<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine, Caller, &Origin) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let token = bearer(&self.request);
+        let Some(client) = self.context.origin.client else {
+            return Err(Refusal::internal("a request without a client address"));
+        };
+        let admitted = self.hop(move |engine, origin| {
+            let admitted = engine.admit_bearer(token.as_deref(), client, origin)?;
+            Ok((admitted.standing, work(engine, admitted.caller, origin)))
+        });
+        match admitted.await? {
+            Ok((standing, done)) => {
+                self.show(standing);
+                done
+            }
+            Err(AdmitError::Limit(error)) => Err(self.limited(error)),
+            Err(AdmitError::Unauthenticated(error, standing)) => {
+                self.show(standing);
+                let sent = self.request.headers().contains_key(AUTHORIZATION);
+                let mut refusal = Refusal::of(error);
+                refusal.token_refused = sent;
+                Err(refusal)
+            }
+            Err(error) => Err(Refusal::internal(error.to_string())),
+        }
+    }
+
+    fn show(&self, standing: Option<Standing>) {
+        self.context.standing.set(standing);
+    }
+
+    fn over(&self, standing: Standing) -> Refusal {
+        Refusal::rate_limited(standing, self.engine().now())
+    }
+
+    fn limited(&self, error: LimitError) -> Refusal {
+        match error {
+            LimitError::Exceeded(standing) => self.over(standing),
+            error => Refusal::of(error),
+        }
+    }
+}
+
+/// The token of `Authorization: Bearer`, in the header and nowhere else (RFC 6750 §2.1). A header
+/// that stands twice gives a token that nobody has.
+fn bearer(request: &HttpRequest) -> Option<String> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let header = headers.next()?.to_str().ok()?;
+    let (scheme, token) = header.trim().split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    Some(if headers.next().is_some() { String::new() } else { token.trim().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn only_one_bearer_header_is_a_token() {
+        let read = |values: &[&str]| {
+            let request = values
+                .iter()
+                .fold(TestRequest::default(), |r, v| r.append_header((AUTHORIZATION, *v)));
+            bearer(&request.to_http_request())
+        };
+        assert_eq!(read(&["Bearer a.b.c"]).as_deref(), Some("a.b.c"));
+        assert_eq!(read(&["bEaReR  a.b.c "]).as_deref(), Some("a.b.c"));
+        assert_eq!(read(&["Bearer a.b.c", "Bearer a.b.c"]).as_deref(), Some(""));
+        for none in ["", "Bearer", "bearer ", "Basic YTpi", "a.b.c"] {
+            assert_eq!(read(&[none]), None, "{none}");
+        }
+    }
+}

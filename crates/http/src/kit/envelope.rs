@@ -1,0 +1,134 @@
+use serde_json::{Map, Value, json};
+
+use super::Refusal;
+
+/// In which form a path's errors are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Envelope {
+    /// `{"error":{"code":"snake_case","message","details"}}`
+    People,
+    /// `{"error":{"code":"UPPER_SNAKE","message"}}`
+    Agents,
+    /// RFC 6749 §5.2: `{"error","error_description"}`
+    OAuth,
+    /// RFC 9457 problem+json, with `code` and, equal to it, `error`
+    Problem,
+}
+
+impl Envelope {
+    /// The envelope of the surface that a path belongs to, whether a route serves it or not.
+    pub(crate) fn of(path: &str) -> Self {
+        let under = |prefix: &str| {
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if path.starts_with("/v1/auth/agent") {
+            Self::Problem
+        } else if under("/v1/auth") || under("/v1/users") || under("/v1/admin") {
+            Self::People
+        } else if under("/api") || under("/health") || under("/ready") {
+            Self::Agents
+        } else if under("/oauth2") {
+            Self::OAuth
+        } else {
+            Self::Problem
+        }
+    }
+
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Problem => "application/problem+json",
+            Self::People | Self::Agents | Self::OAuth => "application/json",
+        }
+    }
+
+    pub(crate) fn render(self, refusal: &Refusal) -> Value {
+        let (code, message) = (self.code(refusal), refusal.message.as_str());
+        match self {
+            Self::People => {
+                let details = details(refusal);
+                json!({ "error": { "code": code, "message": message, "details": details } })
+            }
+            Self::Agents => json!({ "error": { "code": code, "message": message } }),
+            Self::OAuth => json!({ "error": code, "error_description": message }),
+            Self::Problem => json!({
+                "type": "about:blank",
+                "title": refusal.status.canonical_reason().unwrap_or("Error"),
+                "status": refusal.status.as_u16(),
+                "detail": message,
+                "code": code,
+                "error": code,
+            }),
+        }
+    }
+
+    /// The surface's own spelling of a code.
+    fn code(self, refusal: &Refusal) -> String {
+        use portcullis_kernel::codes as c;
+        let code = refusal.code;
+        match (self, code) {
+            (Self::Agents, c::VALIDATION_ERROR) => "INVALID_REQUEST".into(),
+            (Self::Agents, c::RATE_LIMITED) => "RATE_LIMIT_EXCEEDED".into(),
+            (Self::Agents, _) => code.to_ascii_uppercase(),
+            (Self::OAuth, c::RATE_LIMITED) => "slow_down".into(),
+            (Self::OAuth, c::UNAUTHORIZED) => "invalid_client".into(),
+            (Self::OAuth, c::FORBIDDEN) => "insufficient_scope".into(),
+            (Self::OAuth, c::INTERNAL_ERROR) => "server_error".into(),
+            (Self::OAuth, c::SERVICE_UNAVAILABLE) => "temporarily_unavailable".into(),
+            (Self::OAuth, _) | (Self::Problem, c::VALIDATION_ERROR) => "invalid_request".into(),
+            (Self::People | Self::Problem, _) => code.to_owned(),
+        }
+    }
+}
+
+fn details(refusal: &Refusal) -> Value {
+    refusal.fields.as_ref().filter(|fields| !fields.is_empty()).map_or(Value::Null, |fields| {
+        let members: Map<String, Value> =
+            fields.iter().map(|(field, why)| (field.to_owned(), why.into())).collect();
+        Value::Object(members)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn every_path_has_the_envelope_of_its_surface() {
+        let cases = [
+            ("/v1/auth/login", Envelope::People),
+            ("/v1/auth/nothing/here", Envelope::People),
+            ("/v1/auth/agent", Envelope::Problem),
+            ("/v1/auth/agent/claim", Envelope::Problem),
+            ("/v1/users/me", Envelope::People),
+            ("/v1/admin/users", Envelope::People),
+            ("/v1/balance", Envelope::Problem),
+            ("/v1/authx", Envelope::Problem),
+            ("/api/auth/token", Envelope::Agents),
+            ("/health", Envelope::Agents),
+            ("/ready", Envelope::Agents),
+            ("/oauth2/token", Envelope::OAuth),
+            ("/", Envelope::Problem),
+            ("/nothing", Envelope::Problem),
+            ("/.well-known/jwks.json", Envelope::Problem),
+        ];
+        for (path, envelope) in cases {
+            assert_eq!(Envelope::of(path), envelope, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_same_refusal_in_every_envelope() {
+        let refusal = Refusal::from_status(StatusCode::NOT_FOUND);
+        let people = json!({"error":{"code":"not_found","message":"No such path.","details":null}});
+        assert_eq!(Envelope::People.render(&refusal), people);
+        let agents = json!({"error":{"code":"NOT_FOUND","message":"No such path."}});
+        assert_eq!(Envelope::Agents.render(&refusal), agents);
+        let oauth = json!({"error":"invalid_request","error_description":"No such path."});
+        assert_eq!(Envelope::OAuth.render(&refusal), oauth);
+        let problem = json!({"type":"about:blank","title":"Not Found","status":404,
+            "detail":"No such path.","code":"not_found","error":"not_found"});
+        assert_eq!(Envelope::Problem.render(&refusal), problem);
+    }
+}

@@ -1,0 +1,176 @@
+use std::{net::IpAddr, rc::Rc, time::Instant as Stopwatch};
+
+use actix_web::{
+    Error, HttpMessage as _, HttpResponse,
+    body::{EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    middleware::Next,
+    web::Data,
+};
+use portcullis_kernel::Origin;
+use portcullis_limits::Standing;
+
+use super::{Refusal, call::Context, envelope::Envelope};
+use crate::server::AppState;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// What every answer gets: the envelope of its path when it is an error, request id, security and
+/// limit headers, and a log line.
+pub async fn finish<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let started = Stopwatch::now();
+    let Some(state) = request.app_data::<Data<AppState>>().cloned() else {
+        return Err(Refusal::internal("a route is mounted without state").into());
+    };
+    let context = Context { origin: origin(&request, &state), standing: Rc::default() };
+    request.extensions_mut().insert(context.clone());
+    let response = next.call(request).await?;
+
+    let path = response.request().path().to_owned();
+    let envelope = Envelope::of(&path);
+    let mut shown = context.standing.get();
+    let status = response.status();
+    let mut response = if status.is_client_error() || status.is_server_error() {
+        let (request, inner) = response.into_parts();
+        let fallback = Refusal::from_status(status);
+        let refusal = inner.error().and_then(|error| error.as_error::<Refusal>());
+        let refusal = refusal.unwrap_or(&fallback);
+        shown = refusal.standing.or(shown);
+        log_cause(refusal, &context.origin);
+        let rendered = render(refusal, envelope);
+        ServiceResponse::new(request, rendered.map_into_right_body())
+    } else {
+        response.map_into_left_body()
+    };
+    let headers = response.headers_mut();
+    set_headers(headers, envelope, &context.origin, &state);
+    if let Some(standing) = shown {
+        set_limit_headers(headers, standing);
+    }
+    log_answer(&response, &path, &context.origin, started);
+    Ok(response)
+}
+
+fn origin(request: &ServiceRequest, state: &AppState) -> Origin {
+    let headers = request.headers();
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let trusted = peer.is_some_and(|peer| state.proxies.contains(peer));
+    let given = text(&REQUEST_ID).filter(|id| trusted && is_request_id(id));
+    let id = given.map_or_else(|| new_request_id(state), str::to_owned);
+    // No peer means no socket: a test that calls the routes directly.
+    let peer = peer.unwrap_or(IpAddr::from([127, 0, 0, 1]));
+    let lines = headers.get_all(FORWARDED_FOR).map(HeaderValue::as_bytes);
+    let client = state.proxies.client(peer, lines);
+    let user_agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes);
+    let user_agent = user_agent.map(String::from_utf8_lossy);
+    Origin::new(id, client, user_agent.as_deref())
+}
+
+fn is_request_id(id: &str) -> bool {
+    let symbol = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    (8..=64).contains(&id.len()) && id.bytes().all(symbol)
+}
+
+fn new_request_id(state: &AppState) -> String {
+    let mut random = [0; 20];
+    match state.entropy.fill(&mut random) {
+        Ok(()) => portcullis_kernel::crockford(&random),
+        Err(_) => "no-entropy".into(),
+    }
+}
+
+fn render(refusal: &Refusal, envelope: Envelope) -> HttpResponse {
+    let mut answer = HttpResponse::build(refusal.status);
+    answer.content_type(envelope.content_type());
+    if let Some(seconds) = refusal.retry_after {
+        answer.insert_header((header::RETRY_AFTER, seconds));
+    }
+    if let Some(allow) = &refusal.allow {
+        answer.insert_header((header::ALLOW, allow.as_str()));
+    }
+    if refusal.status == actix_web::http::StatusCode::UNAUTHORIZED {
+        let challenge =
+            if refusal.token_refused { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+        answer.insert_header((header::WWW_AUTHENTICATE, challenge));
+    }
+    answer.body(envelope.render(refusal).to_string())
+}
+
+fn set_headers(headers: &mut HeaderMap, envelope: Envelope, origin: &Origin, state: &AppState) {
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let id = origin.request_id.as_deref().unwrap_or_default();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if state.https {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    if state.stopping() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if envelope != Envelope::Problem && !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+fn set_limit_headers(headers: &mut HeaderMap, standing: Standing) {
+    let reset = standing.reset;
+    let reset = reset.unix_timestamp() + i64::from(reset.nanosecond() > 0);
+    let values = [
+        ("x-ratelimit-limit", i64::from(standing.limit)),
+        ("x-ratelimit-remaining", i64::from(standing.remaining)),
+        ("x-ratelimit-reset", reset),
+    ];
+    for (name, value) in values {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+    }
+}
+
+fn log_cause(refusal: &Refusal, origin: &Origin) {
+    let Some(cause) = &refusal.cause else { return };
+    let request_id = origin.request_id.as_deref().unwrap_or_default();
+    let status = refusal.status.as_u16();
+    if refusal.status == actix_web::http::StatusCode::SERVICE_UNAVAILABLE {
+        tracing::warn!(request_id, status, cause, "a request could not be served");
+    } else {
+        tracing::error!(request_id, status, cause, "a request failed by a fault of ours");
+    }
+}
+
+/// Path without query: a query may hold a token.
+fn log_answer<B>(response: &ServiceResponse<B>, path: &str, origin: &Origin, since: Stopwatch) {
+    let path: String = path.chars().take(256).collect();
+    tracing::info!(
+        request_id = origin.request_id.as_deref().unwrap_or_default(),
+        client = origin.client.map(tracing::field::display),
+        method = response.request().method().as_str(),
+        path,
+        status = response.status().as_u16(),
+        duration_us = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "answered"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_from_outside_has_a_narrow_form() {
+        for id in ["abcdefgh", "A-1_b-2_c", &"x".repeat(64)] {
+            assert!(is_request_id(id), "{id}");
+        }
+        for id in ["", "short", &"x".repeat(65), "abcdefg h", "abcdefgh\u{e9}", "abc\r\ndefg"] {
+            assert!(!is_request_id(id), "{id}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+use std::fmt;
+
+use actix_web::{HttpResponse, ResponseError, http::StatusCode};
+use portcullis_kernel::{Classify, ErrorKind, FieldErrors, codes};
+use portcullis_limits::Standing;
+
+/// Seconds after which to try again when the service is away.
+const RETRY_UNAVAILABLE: u64 = 2;
+
+/// A refused request, before it has an envelope: [`super::finish`] renders it in that of its path.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) fields: Option<FieldErrors>,
+    pub(crate) allow: Option<String>,
+    /// A bearer token was sent, and refused.
+    pub(crate) token_refused: bool,
+    pub(crate) retry_after: Option<u64>,
+    /// The bucket that refused, shown instead of the route's.
+    pub(crate) standing: Option<Standing>,
+    /// For the log only.
+    pub(crate) cause: Option<String>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status.as_u16(), self.code)
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status)
+    }
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            fields: None,
+            allow: None,
+            token_refused: false,
+            retry_after: None,
+            standing: None,
+            cause: None,
+        }
+    }
+
+    /// The refusal that an error of the flows becomes. What is our own fault says nothing of its
+    /// cause; that goes to the log.
+    pub(crate) fn of(error: impl Classify) -> Self {
+        let status = match error.kind() {
+            ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
+            ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            ErrorKind::PaymentRequired => StatusCode::PAYMENT_REQUIRED,
+            ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::Conflict => StatusCode::CONFLICT,
+            ErrorKind::Gone => StatusCode::GONE,
+            ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            ErrorKind::Unavailable => return Self::unavailable(chain(&error)),
+            _ => return Self::internal(chain(&error)),
+        };
+        let mut refusal = Self::new(status, error.code(), error.to_string());
+        refusal.fields = error.fields().cloned();
+        refusal
+    }
+
+    pub(crate) fn malformed(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, codes::VALIDATION_ERROR, why)
+    }
+
+    pub(crate) fn rate_limited(standing: Standing, now: portcullis_kernel::Instant) -> Self {
+        let message = "Too many requests. Try again later.";
+        let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, codes::RATE_LIMITED, message);
+        refusal.retry_after = Some(standing.retry_after(now));
+        refusal.standing = Some(standing);
+        refusal
+    }
+
+    pub(crate) fn unavailable(cause: impl Into<String>) -> Self {
+        let message = "The service is temporarily unavailable. Try again shortly.";
+        let mut refusal =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, codes::SERVICE_UNAVAILABLE, message);
+        refusal.retry_after = Some(RETRY_UNAVAILABLE);
+        refusal.cause = Some(cause.into());
+        refusal
+    }
+
+    pub(crate) fn internal(cause: impl Into<String>) -> Self {
+        let message = "Something went wrong on our side. The request id names the log entry.";
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let mut refusal = Self::new(status, codes::INTERNAL_ERROR, message);
+        refusal.cause = Some(cause.into());
+        refusal
+    }
+
+    /// What an answer that no handler of ours gave becomes.
+    pub(crate) fn from_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::new(status, codes::NOT_FOUND, "No such path."),
+            StatusCode::REQUEST_TIMEOUT => Self::new(
+                status,
+                codes::REQUEST_TIMEOUT,
+                "The request body did not arrive in time.",
+            ),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self::new(status, codes::PAYLOAD_TOO_LARGE, "The body is over 64 KiB.")
+            }
+            status if status.is_client_error() => Self::malformed("The request is malformed."),
+            status => Self::internal(format!("an answer with status {status}")),
+        }
+    }
+}
+
+/// An error and its sources, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,88 @@
+use std::collections::BTreeMap;
+
+use actix_web::{
+    FromRequest, Handler, Responder,
+    http::{Method, StatusCode},
+    web::{self, ServiceConfig},
+};
+use portcullis_kernel::codes;
+use utoipa::openapi::{OpenApi, RefOr, Schema, path::HttpMethod};
+
+use super::Refusal;
+
+/// The routes of the server, each taken with its method and path from its own OpenAPI description:
+/// what is not described is not served.
+pub(crate) struct Routes {
+    resources: BTreeMap<String, Vec<(Method, actix_web::Route)>>,
+    document: OpenApi,
+}
+
+impl Routes {
+    pub(crate) fn new(document: OpenApi) -> Self {
+        Self { resources: BTreeMap::new(), document }
+    }
+
+    /// Adds a handler under the method and path that `#[utoipa::path]` on it says. A `GET` route
+    /// also answers `HEAD`.
+    pub(crate) fn add<P, H, Args>(&mut self, _described: P, handler: H)
+    where
+        P: utoipa::Path + utoipa::__dev::SchemaReferences,
+        H: Handler<Args>,
+        Args: FromRequest + 'static,
+        H::Output: Responder + 'static,
+    {
+        let methods = P::methods();
+        let resource = self.resources.entry(P::path()).or_default();
+        for method in methods.iter().flat_map(served) {
+            let route = web::route().method(method.clone()).to(handler.clone());
+            resource.push((method, route));
+        }
+        self.document.paths.add_path_operation(P::path(), methods, P::operation());
+        let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
+        P::schemas(&mut schemas);
+        let components = self.document.components.get_or_insert_default();
+        components.schemas.extend(schemas);
+    }
+
+    /// Mounts every route; a wrong method is answered with those that a path has.
+    pub(crate) fn mount(self, config: &mut ServiceConfig) {
+        for (path, methods) in self.resources {
+            let names: Vec<&str> = methods.iter().map(|(method, _)| method.as_str()).collect();
+            let allow = names.join(", ");
+            let mut resource = web::resource(path);
+            for (_, route) in methods {
+                resource = resource.route(route);
+            }
+            config.service(resource.default_service(web::to(move || {
+                let refusal = wrong_method(&allow);
+                async move { Err::<String, Refusal>(refusal) }
+            })));
+        }
+    }
+
+    /// The document of every route added.
+    pub(crate) fn document(self) -> OpenApi {
+        self.document
+    }
+}
+
+fn wrong_method(allow: &str) -> Refusal {
+    let mut refusal = Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        codes::METHOD_NOT_ALLOWED,
+        format!("This path answers {allow}."),
+    );
+    refusal.allow = Some(allow.to_owned());
+    refusal
+}
+
+fn served(method: &HttpMethod) -> Vec<Method> {
+    match method {
+        HttpMethod::Get => vec![Method::GET, Method::HEAD],
+        HttpMethod::Post => vec![Method::POST],
+        HttpMethod::Put => vec![Method::PUT],
+        HttpMethod::Delete => vec![Method::DELETE],
+        HttpMethod::Patch => vec![Method::PATCH],
+        HttpMethod::Options | HttpMethod::Head | HttpMethod::Trace => Vec::new(),
+    }
+}

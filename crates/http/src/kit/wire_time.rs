@@ -1,0 +1,19 @@
+use portcullis_kernel::Instant;
+use time::format_description::well_known::Rfc3339;
+
+/// RFC 3339 in UTC with whole seconds and `Z`: how the People and Agents surfaces tell time.
+pub(crate) fn seconds(at: Instant) -> String {
+    let whole = at.replace_nanosecond(0).unwrap_or(at);
+    whole.to_offset(time::UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_whole_seconds_and_z() {
+        let at = time::macros::datetime!(2026-03-15 10:00:00.123456 UTC);
+        assert_eq!(seconds(at), "2026-03-15T10:00:00Z");
+    }
+}

@@ -1,0 +1,18 @@
+//! The HTTP edge on actix-web: a `kit`, and one folder a surface.
+//!
+//! A handler parses, makes one call of the engine, and renders. What it may decide is in the flows;
+//! what every answer needs (envelope, headers, request id, log line) is in [`kit`].
+
+mod kit;
+mod meta;
+mod people;
+mod server;
+mod surfaces;
+
+pub use server::{Bound, HttpOptions, bind};
+pub use surfaces::openapi;
+
+#[doc(hidden)]
+pub use kit::finish;
+#[doc(hidden)] // for tests of the routes without a socket
+pub use server::{AppState, configure};

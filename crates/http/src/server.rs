@@ -1,0 +1,165 @@
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use actix_web::{
+    App, HttpServer,
+    dev::{Server, ServerHandle},
+    middleware::from_fn,
+    web::{self, Data, ServiceConfig},
+};
+use portcullis_flows::Engine;
+use portcullis_kernel::Entropy;
+use portcullis_limits::TrustedProxies;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    kit::{Blocking, HashQueue, Refusal, finish},
+    surfaces,
+};
+
+/// How the server listens and what it allows at once.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// Where to listen.
+    pub bind: SocketAddr,
+    /// Threads that serve connections.
+    pub workers: usize,
+    /// The origin that clients know, such as `https://auth.example.com`.
+    pub public_url: String,
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Password hashes at once.
+    pub hash_permits: usize,
+    /// Requests that wait for one at most.
+    pub hash_queue: usize,
+    /// How long one waits.
+    pub hash_wait: Duration,
+    /// Requests that work on the database at once.
+    pub database_permits: usize,
+    /// How long one waits.
+    pub database_wait: Duration,
+    /// How long running requests may take once the server is told to stop.
+    pub shutdown_timeout: Duration,
+}
+
+/// What every request needs.
+pub struct AppState {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) blocking: Blocking,
+    pub(crate) hashes: HashQueue,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) https: bool,
+    pub(crate) openapi: String,
+    stopping: AtomicBool,
+}
+
+impl AppState {
+    /// The state of a server with these options.
+    pub fn new(engine: Arc<Engine>, entropy: Arc<dyn Entropy>, options: &HttpOptions) -> Self {
+        Self {
+            engine,
+            entropy,
+            blocking: Blocking::new(options.database_permits, options.database_wait),
+            hashes: HashQueue::new(options.hash_permits, options.hash_queue, options.hash_wait),
+            proxies: options.trusted_proxies.clone(),
+            https: options.public_url.starts_with("https://"),
+            openapi: surfaces::openapi(),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// Mounts every route.
+pub fn configure(config: &mut ServiceConfig) {
+    surfaces::routes().mount(config);
+    config.default_service(web::to(|| async {
+        let not_found = actix_web::http::StatusCode::NOT_FOUND;
+        Err::<String, Refusal>(Refusal::from_status(not_found))
+    }));
+}
+
+/// A server that listens, and does not serve yet.
+pub struct Bound {
+    server: Server,
+    state: Data<AppState>,
+    address: SocketAddr,
+    signals: [Signal; 2],
+}
+
+/// Listens. Must be called within an actix runtime.
+///
+/// # Errors
+/// What is in the way of listening, or of hearing signals.
+pub fn bind(
+    engine: Arc<Engine>,
+    entropy: Arc<dyn Entropy>,
+    options: HttpOptions,
+) -> io::Result<Bound> {
+    let state = Data::new(AppState::new(engine, entropy, &options));
+    let shared = state.clone();
+    let threads = options.database_permits + options.hash_permits;
+    let server = HttpServer::new(move || {
+        App::new().app_data(shared.clone()).wrap(from_fn(finish)).configure(configure)
+    })
+    .workers(options.workers)
+    .worker_max_blocking_threads(threads.div_ceil(options.workers.max(1)).max(1))
+    .keep_alive(Duration::from_secs(75))
+    .client_request_timeout(Duration::from_secs(10))
+    .shutdown_timeout(options.shutdown_timeout.as_secs())
+    .disable_signals()
+    .bind(options.bind)?;
+    let address = server.addrs().first().copied().unwrap_or(options.bind);
+    let signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    Ok(Bound { server: server.run(), state, address, signals })
+}
+
+impl Bound {
+    /// Where it listens: the real port when port 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until SIGTERM or SIGINT, then lets running requests end. A second signal does not wait
+    /// for them.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self) -> io::Result<()> {
+        let handle = self.server.handle();
+        let stop = actix_web::rt::spawn(stop_on_signal(self.signals, self.state, handle));
+        let served = self.server.await;
+        stop.abort();
+        served
+    }
+}
+
+async fn stop_on_signal(
+    [mut terminate, mut interrupt]: [Signal; 2],
+    state: Data<AppState>,
+    handle: ServerHandle,
+) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: running requests are let end, new ones are refused");
+    state.stopping.store(true, Ordering::Relaxed);
+    let graceful = handle.stop(true);
+    tokio::select! {
+        () = graceful => {}
+        _ = terminate.recv() => handle.stop(false).await,
+        _ = interrupt.recv() => handle.stop(false).await,
+    }
+}

@@ -1,0 +1,28 @@
+//! What every Portcullis crate shares: ids, clock, entropy, secrets, error kinds, pages.
+//!
+//! Nothing here does I/O. Time and randomness come in through [`Clock`] and [`Entropy`], so that a
+//! flow run with a fixed clock and seeded entropy is the same on every machine.
+
+pub mod codes;
+mod entropy;
+mod error;
+mod field;
+mod id;
+mod origin;
+mod page;
+mod secret;
+mod store;
+mod time;
+
+pub use entropy::{Entropy, EntropyError};
+pub use error::{Classify, ErrorKind};
+pub use field::{Field, FieldErrors};
+pub use id::{AuditEventId, InvalidId, SessionId, TokenId, UserId};
+pub use origin::Origin;
+pub use page::{Cursor, InvalidCursor, Page, PageRequest};
+pub use secret::{TokenDigest, crockford};
+pub use store::{StoreError, StoreResult, UniqueKey};
+pub use time::{Clock, Instant};
+
+/// The secret string of the `secrecy` crate: redacted in `Debug`, wiped when dropped.
+pub use secrecy::{ExposeSecret, SecretString};

@@ -1,0 +1,77 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+/// An opaque position in a list: the sort key of the last row of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(String);
+
+/// A cursor that this server did not make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a cursor from an earlier answer")]
+pub struct InvalidCursor;
+
+impl Cursor {
+    /// A cursor that stands after the row with this sort key.
+    pub fn after(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+
+    /// The sort key.
+    pub fn key(&self) -> &str {
+        &self.0
+    }
+
+    /// The form in which it travels.
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0)
+    }
+
+    /// Reads the travelling form.
+    ///
+    /// # Errors
+    /// [`InvalidCursor`] when it is not base64url of at most 128 bytes of printable ASCII.
+    pub fn decode(raw: &str) -> Result<Self, InvalidCursor> {
+        let bytes = URL_SAFE_NO_PAD.decode(raw).map_err(|_| InvalidCursor)?;
+        let key = String::from_utf8(bytes).map_err(|_| InvalidCursor)?;
+        let fits = !key.is_empty() && key.len() <= 128 && key.bytes().all(|b| b.is_ascii_graphic());
+        if fits { Ok(Self(key)) } else { Err(InvalidCursor) }
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Where the page before ended; `None` for the first one.
+    pub after: Option<Cursor>,
+    /// At most so many rows.
+    pub limit: u32,
+}
+
+impl PageRequest {
+    /// The first page with at most `limit` rows.
+    pub fn first(limit: u32) -> Self {
+        Self { after: None, limit }
+    }
+}
+
+/// One part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Where to go on; `None` on the last page.
+    pub next: Option<Cursor>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_and_a_foreign_one_is_refused() {
+        let cursor = Cursor::after("01JN2X4K8M3F7QPZRVWT6YBHCE");
+        assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor));
+        for foreign in ["", "%", "é", &URL_SAFE_NO_PAD.encode("a b"), &"A".repeat(400)] {
+            assert_eq!(Cursor::decode(foreign), Err(InvalidCursor), "{foreign}");
+        }
+    }
+}

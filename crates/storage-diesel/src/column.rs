@@ -1,0 +1,147 @@
+//! Domain types as column values.
+
+use std::{borrow::Cow, error::Error, fmt, net::IpAddr};
+
+use diesel::{
+    backend::Backend,
+    deserialize::{self, FromSql, FromSqlRow},
+    expression::AsExpression,
+    serialize::{self, Output, ToSql},
+    sql_types::{Binary, Text},
+};
+use portcullis_audit::{Action, Outcome};
+use portcullis_credentials::PasswordHash;
+use portcullis_identity::{DisplayName, Role, UserStatus};
+use portcullis_kernel::{AuditEventId, SessionId, TokenDigest, UserId};
+use portcullis_limits::BucketKey;
+use portcullis_tokens::{Algorithm, KeyPurpose, PublicJwk};
+
+/// A domain type in a text column. Text that is none of its values is an error, never a default.
+#[derive(Clone, Copy, Debug, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Text)]
+pub(crate) struct AsText<T: TextForm>(pub(crate) T);
+
+/// The text that stands for a value in the database.
+pub(crate) trait TextForm: fmt::Debug + Sized {
+    fn encode(&self) -> Result<Cow<'_, str>, Box<dyn Error + Send + Sync>>;
+
+    fn decode(text: String) -> Result<Self, Box<dyn Error + Send + Sync>>;
+}
+
+impl<T: TextForm, DB: Backend> FromSql<Text, DB> for AsText<T>
+where
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        T::decode(String::from_sql(value)?).map(Self)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a stored {kind} is none: {text:?}")]
+struct Unreadable {
+    kind: &'static str,
+    text: String,
+}
+
+/// Types whose text is `Display` and `FromStr`.
+macro_rules! parsed {
+    ($($type:ty: $kind:literal,)*) => {$(
+        impl TextForm for $type {
+            fn encode(&self) -> Result<Cow<'_, str>, Box<dyn Error + Send + Sync>> {
+                Ok(self.to_string().into())
+            }
+
+            fn decode(text: String) -> Result<Self, Box<dyn Error + Send + Sync>> {
+                text.parse().map_err(|_| Unreadable { kind: $kind, text }.into())
+            }
+        }
+    )*};
+}
+
+/// Types whose text is `as_str` and `from_name`.
+macro_rules! named {
+    ($($type:ty: $kind:literal,)*) => {$(
+        impl TextForm for $type {
+            fn encode(&self) -> Result<Cow<'_, str>, Box<dyn Error + Send + Sync>> {
+                Ok(self.as_str().into())
+            }
+
+            fn decode(text: String) -> Result<Self, Box<dyn Error + Send + Sync>> {
+                Self::from_name(&text).ok_or_else(|| Unreadable { kind: $kind, text }.into())
+            }
+        }
+    )*};
+}
+
+/// Types whose text is `as_str` and `from_stored`.
+macro_rules! stored {
+    ($($type:ty,)*) => {$(
+        impl TextForm for $type {
+            fn encode(&self) -> Result<Cow<'_, str>, Box<dyn Error + Send + Sync>> {
+                Ok(self.as_str().into())
+            }
+
+            fn decode(text: String) -> Result<Self, Box<dyn Error + Send + Sync>> {
+                Ok(Self::from_stored(text))
+            }
+        }
+    )*};
+}
+
+parsed! {
+    UserId: "user id",
+    SessionId: "session id",
+    AuditEventId: "audit event id",
+    Role: "role",
+    IpAddr: "network address",
+}
+
+named! {
+    UserStatus: "user state",
+    Algorithm: "signature algorithm",
+    KeyPurpose: "key purpose",
+    Action: "audit action",
+    Outcome: "audit outcome",
+}
+
+stored! {
+    BucketKey,
+    DisplayName,
+    PasswordHash,
+}
+
+impl TextForm for PublicJwk {
+    fn encode(&self) -> Result<Cow<'_, str>, Box<dyn Error + Send + Sync>> {
+        Ok(serde_json::to_string(self)?.into())
+    }
+
+    fn decode(text: String) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(serde_json::from_str(&text)?)
+    }
+}
+
+/// A digest in a column of bytes.
+#[derive(Clone, Copy, Debug, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Binary)]
+pub(crate) struct DigestBytes(pub(crate) TokenDigest);
+
+impl<DB: Backend> FromSql<Binary, DB> for DigestBytes
+where
+    Vec<u8>: FromSql<Binary, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        let bytes = Vec::<u8>::from_sql(value)?;
+        let bytes = bytes.try_into().map_err(|_| "a stored digest has not 32 bytes")?;
+        Ok(Self(TokenDigest::from_bytes(bytes)))
+    }
+}
+
+impl<DB: Backend> ToSql<Binary, DB> for DigestBytes
+where
+    [u8]: ToSql<Binary, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.0.as_bytes().as_slice().to_sql(out)
+    }
+}

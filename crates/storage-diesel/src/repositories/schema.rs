@@ -1,0 +1,125 @@
+//! The tables, as the migrations make them.
+
+use super::super::InstantSql;
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use super::InstantSql;
+
+    users (id) {
+        id -> Text,
+        email -> Text,
+        email_delivery -> Text,
+        email_verified_at -> Nullable<InstantSql>,
+        display_name -> Nullable<Text>,
+        role -> Text,
+        status -> Text,
+        created_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::InstantSql;
+
+    known_addresses (user_id, address) {
+        user_id -> Text,
+        address -> Text,
+        seen_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::InstantSql;
+
+    passwords (user_id) {
+        user_id -> Text,
+        hash -> Text,
+        updated_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Integer, Nullable, Text};
+    use super::InstantSql;
+
+    sessions (id) {
+        id -> Text,
+        user_id -> Text,
+        created_at -> InstantSql,
+        last_used_at -> InstantSql,
+        expires_at -> InstantSql,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        generation -> Integer,
+        ended_at -> Nullable<InstantSql>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer, Nullable, Text};
+    use super::InstantSql;
+
+    refresh_tokens (digest) {
+        digest -> Binary,
+        session_id -> Text,
+        generation -> Integer,
+        issued_at -> InstantSql,
+        expires_at -> InstantSql,
+        used_at -> Nullable<InstantSql>,
+        raced_at -> Nullable<InstantSql>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer, Nullable, Text};
+    use super::InstantSql;
+
+    signing_keys (kid) {
+        kid -> Text,
+        purpose -> Text,
+        generation -> Integer,
+        algorithm -> Text,
+        public_jwk -> Text,
+        sealed -> Binary,
+        sealed_by -> Text,
+        created_at -> InstantSql,
+        active_from -> InstantSql,
+        retired_at -> Nullable<InstantSql>,
+        removed_at -> Nullable<InstantSql>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use super::InstantSql;
+
+    audit_events (id) {
+        id -> Text,
+        at -> InstantSql,
+        action -> Text,
+        outcome -> Text,
+        actor_kind -> Text,
+        actor_user -> Nullable<Text>,
+        subject -> Nullable<Text>,
+        session_id -> Nullable<Text>,
+        client -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::InstantSql;
+
+    rate_limits (key) {
+        key -> Text,
+        hits -> Text,
+        empty_at -> InstantSql,
+    }
+}
+
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::allow_tables_to_appear_in_same_query!(sessions, refresh_tokens);

@@ -1,0 +1,78 @@
+//! What every adapter must do, as cases that an adapter's tests run: all with [`run_all`], or each on
+//! its own from [`cases`].
+//!
+//! Cases make users, keys and buckets of their own, so they can share one database and run side by
+//! side in one process. Those that sweep old rows date them in the seventies and run alone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "test code: a case fails by panicking"
+)]
+
+pub mod audit;
+pub mod known_addresses;
+mod lab;
+pub mod passwords;
+pub mod rate_limits;
+pub mod refresh;
+pub mod sessions;
+pub mod signing_keys;
+pub mod sweeps;
+pub mod transactions;
+pub mod users;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::Storage;
+
+/// One thing that every adapter must do.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// What it must do.
+    pub name: &'static str,
+    /// Panics if it does not.
+    pub run: fn(&dyn Storage),
+}
+
+macro_rules! case_list {
+    ($($name:ident,)*) => {
+        /// The cases of this file.
+        pub const CASES: &[$crate::contract::Case] = &[
+            $($crate::contract::Case {
+                name: concat!(module_path!(), "::", stringify!($name)),
+                run: $name,
+            },)*
+        ];
+    };
+}
+use case_list;
+
+/// Every case.
+pub fn cases() -> impl Iterator<Item = Case> {
+    let groups = [
+        users::CASES,
+        passwords::CASES,
+        known_addresses::CASES,
+        sessions::CASES,
+        refresh::CASES,
+        signing_keys::CASES,
+        audit::CASES,
+        rate_limits::CASES,
+        sweeps::CASES,
+        transactions::CASES,
+    ];
+    groups.into_iter().flatten().copied()
+}
+
+/// Runs every case on what `make` gives: a fresh database each time, or one for all.
+///
+/// # Panics
+/// When a case fails; with the names of all that do.
+pub fn run_all(make: &dyn Fn() -> Box<dyn Storage>) {
+    let fails =
+        |case: &Case| catch_unwind(AssertUnwindSafe(|| (case.run)(make().as_ref()))).is_err();
+    let failed: Vec<_> = cases().filter(fails).map(|case| case.name).collect();
+    assert!(failed.is_empty(), "the storage contract is broken: {failed:#?}");
+}

@@ -1,0 +1,273 @@
+//! Cases of [`UnitOfWork`] and [`StorageExt`].
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    thread,
+};
+
+use portcullis_audit::{Action, Actor, AuditEvent};
+use portcullis_credentials::PasswordHash;
+use portcullis_identity::{Role, User};
+use portcullis_kernel::{Instant, Origin, StoreError, StoreResult};
+use portcullis_limits::{BucketKey, HitLog, Policy};
+use portcullis_tokens::{RefreshRow, RefreshState, Session, SigningKey};
+use time::Duration;
+
+use super::{
+    case_list,
+    lab::{Lab, at, in_parallel},
+};
+use crate::{Storage, StorageExt, TxMode, UnitOfWork};
+
+case_list! {
+    a_dropped_unit_leaves_everything_as_it_was,
+    a_committed_unit_publishes_everything,
+    a_unit_sees_its_own_changes,
+    nobody_sees_what_is_not_committed,
+    many_units_at_once_are_all_published,
+    a_statement_needs_no_commit,
+    a_reading_unit_sees_what_was_committed_meanwhile,
+    a_panic_rolls_back_and_leaves_the_storage_usable,
+    work_that_fails_is_rolled_back_and_not_tried_again,
+    work_in_the_way_of_another_is_tried_three_times,
+}
+
+const FIVE: Policy = Policy::new("contract", 5, Duration::MINUTE);
+
+/// One row of everything.
+struct World {
+    user: User,
+    hash: PasswordHash,
+    session: Session,
+    token: RefreshRow,
+    key: SigningKey,
+    event: AuditEvent,
+    bucket: BucketKey,
+}
+
+/// What is stored of a world.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    user: Option<User>,
+    by_email: Option<User>,
+    hash: Option<PasswordHash>,
+    known: bool,
+    token: Option<RefreshState>,
+    key: Option<SigningKey>,
+    events: Vec<AuditEvent>,
+    log: Option<HitLog>,
+}
+
+impl World {
+    fn new(lab: &Lab<'_>) -> Self {
+        let user = lab.new_user();
+        let (session, token) = lab.new_session(user.id, at(0));
+        let (action, actor) = (Action::UserRegistered, Actor::User(user.id));
+        let event = AuditEvent::new(action, actor, &Origin::local(), at(0), &lab.entropy).unwrap();
+        let bucket = BucketKey::principal(&FIVE, user.id);
+        Self { user, hash: lab.hash(), session, token, key: lab.new_key(), event, bucket }
+    }
+
+    fn insert(&self, uow: &mut dyn UnitOfWork) -> StoreResult<()> {
+        uow.users().insert(&self.user)?;
+        uow.passwords().put(self.user.id, &self.hash, at(0))?;
+        uow.known_addresses().touch(self.user.id, "192.0.2.1", at(0))?;
+        uow.sessions().insert(&self.session, &self.token)?;
+        uow.signing_keys().insert(&self.key)?;
+        uow.audit().append(&self.event)?;
+        uow.rate_limits().charge(&self.bucket, &FIVE, 1, at(0), at(0)).map(drop)
+    }
+
+    /// Changes what can be changed.
+    fn change(&self, uow: &mut dyn UnitOfWork, lab: &Lab<'_>, now: Instant) -> StoreResult<()> {
+        uow.users().set_role(self.user.id, Role::Admin)?;
+        uow.passwords().put(self.user.id, &lab.hash(), now)?;
+        uow.sessions().spend(&self.token.digest, now)?;
+        uow.sessions().advance(&lab.token(&self.session, 1, now), now)?;
+        uow.sessions().end_all(self.user.id, None, now)?;
+        uow.signing_keys().set_end(&self.key.kid, Some(now), Some(now))?;
+        uow.rate_limits().charge(&self.bucket, &FIVE, 1, now, now).map(drop)
+    }
+
+    fn see(&self, uow: &mut dyn UnitOfWork) -> StoreResult<Seen> {
+        let keys = uow.signing_keys().list()?;
+        Ok(Seen {
+            user: uow.users().find(self.user.id)?,
+            by_email: uow.users().find_by_email(self.user.email.as_str())?,
+            hash: uow.passwords().find(self.user.id)?,
+            known: uow.known_addresses().is_known(self.user.id, "192.0.2.1", at(0))?,
+            token: uow.sessions().find_token(&self.token.digest)?,
+            key: keys.into_iter().find(|key| key.kid == self.key.kid),
+            events: uow.audit().list_for(self.user.id, 10)?,
+            log: uow.rate_limits().find(&self.bucket)?,
+        })
+    }
+
+    fn full(&self) -> Seen {
+        let (token, session) = (self.token.clone(), self.session.clone());
+        Seen {
+            user: Some(self.user.clone()),
+            by_email: Some(self.user.clone()),
+            hash: Some(self.hash.clone()),
+            known: true,
+            token: Some(RefreshState { token, session }),
+            key: Some(self.key.clone()),
+            events: vec![self.event.clone()],
+            log: Some(HitLog::from_stored(HitLog::stamp(at(0)))),
+        }
+    }
+
+    fn empty() -> Seen {
+        Seen {
+            user: None,
+            by_email: None,
+            hash: None,
+            known: false,
+            token: None,
+            key: None,
+            events: vec![],
+            log: None,
+        }
+    }
+}
+
+/// What it added, changed and removed, in every table.
+pub fn a_dropped_unit_leaves_everything_as_it_was(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let (old, new) = (World::new(&lab), World::new(&lab));
+    lab.write(|uow| old.insert(uow));
+    let mut unit = storage.begin(TxMode::Write).unwrap();
+    new.insert(unit.as_mut()).unwrap();
+    old.change(unit.as_mut(), &lab, at(1)).unwrap();
+    assert!(unit.users().delete(old.user.id).unwrap());
+    drop(unit);
+    assert_eq!(lab.read(|uow| new.see(uow)), World::empty());
+    assert_eq!(lab.read(|uow| old.see(uow)), old.full());
+}
+
+/// Not earlier than by `commit`.
+pub fn a_committed_unit_publishes_everything(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let world = World::new(&lab);
+    let mut unit = storage.begin(TxMode::Write).unwrap();
+    world.insert(unit.as_mut()).unwrap();
+    unit.commit().unwrap();
+    assert_eq!(lab.read(|uow| world.see(uow)), world.full());
+}
+
+/// Before it is committed.
+pub fn a_unit_sees_its_own_changes(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let world = World::new(&lab);
+    let mut unit = storage.begin(TxMode::Write).unwrap();
+    world.insert(unit.as_mut()).unwrap();
+    assert_eq!(world.see(unit.as_mut()).unwrap(), world.full());
+    assert!(unit.users().delete(world.user.id).unwrap());
+    assert_eq!(unit.users().find(world.user.id).unwrap(), None);
+}
+
+/// Another unit sees the state before, at once or when the writing one is over.
+pub fn nobody_sees_what_is_not_committed(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let world = World::new(&lab);
+    let seen = thread::scope(|scope| {
+        let mut unit = storage.begin(TxMode::Write).unwrap();
+        world.insert(unit.as_mut()).unwrap();
+        let reader = scope.spawn(|| lab.read(|uow| uow.users().find(world.user.id)));
+        thread::sleep(std::time::Duration::from_millis(20));
+        drop(unit);
+        reader.join().unwrap()
+    });
+    assert_eq!(seen, None);
+}
+
+/// Each whole, whatever the others write and read meanwhile.
+pub fn many_units_at_once_are_all_published(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let worlds = in_parallel(|_| {
+        let worlds: Vec<_> = (0..5).map(|_| World::new(&lab)).collect();
+        for world in &worlds {
+            lab.write(|uow| world.insert(uow));
+            assert_eq!(lab.read(|uow| world.see(uow)), world.full());
+        }
+        worlds
+    });
+    for world in worlds.iter().flatten() {
+        assert_eq!(lab.read(|uow| world.see(uow)), world.full());
+    }
+}
+
+/// It is one.
+pub fn a_statement_needs_no_commit(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let user = lab.new_user();
+    storage.begin(TxMode::Statement).unwrap().users().insert(&user).unwrap();
+    assert_eq!(lab.read(|uow| uow.users().find(user.id)), Some(user));
+    let user = lab.new_user();
+    let mut unit = storage.begin(TxMode::Statement).unwrap();
+    unit.users().insert(&user).unwrap();
+    unit.commit().unwrap();
+    assert_eq!(lab.read(|uow| uow.users().find(user.id)), Some(user));
+}
+
+/// It is no snapshot.
+pub fn a_reading_unit_sees_what_was_committed_meanwhile(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let user = lab.new_user();
+    let mut reading = storage.begin(TxMode::Read).unwrap();
+    assert_eq!(reading.users().find(user.id).unwrap(), None);
+    lab.write(|uow| uow.users().insert(&user));
+    assert_eq!(reading.users().find(user.id).unwrap().as_ref(), Some(&user));
+    reading.commit().unwrap();
+}
+
+/// For the same thread and for others.
+pub fn a_panic_rolls_back_and_leaves_the_storage_usable(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let world = World::new(&lab);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        lab.write(|uow| -> StoreResult<()> {
+            world.insert(uow)?;
+            // Like `panic!`, without a message that looks like a failure.
+            resume_unwind(Box::new("on purpose"))
+        });
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(lab.read(|uow| world.see(uow)), World::empty());
+    thread::scope(|scope| scope.spawn(|| lab.write(|uow| world.insert(uow))).join().unwrap());
+    assert_eq!(lab.read(|uow| world.see(uow)), world.full());
+}
+
+/// `transact` with any error but contention.
+pub fn work_that_fails_is_rolled_back_and_not_tried_again(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let world = World::new(&lab);
+    let mut tries = 0;
+    let failed = storage.transact(|uow| -> StoreResult<()> {
+        tries += 1;
+        world.insert(uow)?;
+        Err(StoreError::Failed("on purpose".into()))
+    });
+    assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
+    assert_eq!(tries, 1);
+    assert_eq!(lab.read(|uow| world.see(uow)), World::empty());
+}
+
+/// `transact`; what it did before it was in the way is rolled back each time.
+pub fn work_in_the_way_of_another_is_tried_three_times(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    for (contended, tried) in [(1, 2), (2, 3), (3, 3)] {
+        let world = World::new(&lab);
+        let mut tries = 0;
+        let done = storage.transact(|uow| {
+            tries += 1;
+            world.insert(uow)?;
+            let contention = StoreError::Contention("on purpose".into());
+            if tries > contended { Ok(()) } else { Err(contention) }
+        });
+        assert_eq!(tries, tried);
+        let expected = if contended < 3 { world.full() } else { World::empty() };
+        assert_eq!(lab.read(|uow| world.see(uow)), expected);
+        assert_eq!(done.is_ok(), contended < 3, "{done:?}");
+    }
+}

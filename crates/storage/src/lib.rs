@@ -1,0 +1,121 @@
+//! One transaction over many repositories: the [`Storage`] that flows work on.
+//!
+//! Adapters implement [`Storage`] and [`UnitOfWork`]; the suite in `contract` (feature `contract`) says what
+//! they must do. `memory` (feature `memory`) is an adapter for tests and examples.
+
+#[cfg(feature = "contract")]
+pub mod contract;
+#[cfg(feature = "memory")]
+mod memory;
+
+pub use portcullis_audit::ports::AuditRepository;
+pub use portcullis_credentials::ports::PasswordRepository;
+pub use portcullis_identity::ports::{KnownAddressRepository, UserRepository};
+use portcullis_kernel::{StoreError, StoreResult};
+pub use portcullis_limits::ports::RateLimitRepository;
+pub use portcullis_tokens::ports::{SessionRepository, SigningKeyRepository};
+
+#[cfg(feature = "memory")]
+pub use memory::MemoryStorage;
+
+/// How often [`StorageExt::transact`] tries the same work before it gives up on contention.
+const TRIES: u32 = 3;
+
+/// What a unit of work is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TxMode {
+    /// Reads only. Each statement sees what was committed before it.
+    Read,
+    /// One changing statement that is its own transaction: nothing to commit, nothing to roll back.
+    Statement,
+    /// Reads and writes that are published together by `commit`.
+    Write,
+}
+
+/// An open transaction. Dropped without [`commit`](Self::commit), nothing of it ever happened.
+pub trait UnitOfWork {
+    /// Users.
+    fn users(&mut self) -> &mut dyn UserRepository;
+    /// Addresses users signed in from.
+    fn known_addresses(&mut self) -> &mut dyn KnownAddressRepository;
+    /// Password hashes.
+    fn passwords(&mut self) -> &mut dyn PasswordRepository;
+    /// Sessions and refresh tokens.
+    fn sessions(&mut self) -> &mut dyn SessionRepository;
+    /// Signing keys.
+    fn signing_keys(&mut self) -> &mut dyn SigningKeyRepository;
+    /// Audit events.
+    fn audit(&mut self) -> &mut dyn AuditRepository;
+    /// Rate-limit buckets.
+    fn rate_limits(&mut self) -> &mut dyn RateLimitRepository;
+
+    /// Publishes everything done.
+    fn commit(self: Box<Self>) -> StoreResult<()>;
+}
+
+/// A database.
+pub trait Storage: Send + Sync {
+    /// Opens a unit of work, waiting a bounded time for a connection.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is none.
+    fn begin(&self, mode: TxMode) -> StoreResult<Box<dyn UnitOfWork + '_>>;
+}
+
+/// Work in transactions.
+pub trait StorageExt: Storage {
+    /// Runs `work` on committed data.
+    fn read<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&mut dyn UnitOfWork) -> Result<T, E>,
+    ) -> Result<T, E> {
+        work(self.begin(TxMode::Read)?.as_mut())
+    }
+
+    /// Runs `work`, which makes at most one change.
+    fn statement<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&mut dyn UnitOfWork) -> Result<T, E>,
+    ) -> Result<T, E> {
+        work(self.begin(TxMode::Statement)?.as_mut())
+    }
+
+    /// Runs `work` in a transaction and publishes it if it succeeds. When another transaction was in
+    /// the way the same work is tried again, three times in all; so it must have no other effect.
+    fn transact<T, E: From<StoreError> + AsStoreError>(
+        &self,
+        mut work: impl FnMut(&mut dyn UnitOfWork) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let done = self.begin(TxMode::Write).map_err(E::from).and_then(|mut uow| {
+                let value = work(uow.as_mut())?;
+                uow.commit()?;
+                Ok(value)
+            });
+            match done {
+                Err(error) if tries < TRIES && is_contention(&error) => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl<S: Storage + ?Sized> StorageExt for S {}
+
+/// Errors that may hold a [`StoreError`].
+pub trait AsStoreError {
+    /// The store's error, if that is what this is.
+    fn as_store_error(&self) -> Option<&StoreError>;
+}
+
+impl AsStoreError for StoreError {
+    fn as_store_error(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+}
+
+fn is_contention(error: &impl AsStoreError) -> bool {
+    matches!(error.as_store_error(), Some(StoreError::Contention(_)))
+}

@@ -1,0 +1,166 @@
+//! Everything in memory, for tests and examples. Nothing survives the process.
+
+mod audit;
+mod known_addresses;
+mod passwords;
+mod rate_limits;
+mod sessions;
+mod signing_keys;
+mod table;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod users;
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use portcullis_kernel::{StoreError, StoreResult};
+
+use self::tables::Tables;
+use crate::{
+    AuditRepository, KnownAddressRepository, PasswordRepository, RateLimitRepository,
+    SessionRepository, SigningKeyRepository, Storage, TxMode, UnitOfWork, UserRepository,
+};
+
+/// How long a unit of work waits for one that writes.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A database in memory. Clones are handles to the same one.
+///
+/// A [`Write`](TxMode::Write) unit keeps every other unit waiting for as long as it lives; whoever
+/// opens or uses another one meanwhile, on the same thread, is told
+/// [`Unavailable`](StoreError::Unavailable) after five seconds. A [`Read`](TxMode::Read) unit
+/// refuses changes.
+#[derive(Clone, Default)]
+pub struct MemoryStorage(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    freed: Condvar,
+    patience: Duration,
+}
+
+#[derive(Default)]
+struct State {
+    tables: Tables,
+    /// A unit that writes is open.
+    writing: bool,
+}
+
+/// One unit of work. Each repository is implemented for it in the file of its name.
+struct Unit<'s> {
+    shared: &'s Shared,
+    mode: TxMode,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { state: Mutex::default(), freed: Condvar::new(), patience: PATIENCE }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state once no unit that writes is open.
+    fn lock_settled(&self) -> StoreResult<MutexGuard<'_, State>> {
+        let (mut state, wait) = self
+            .freed
+            .wait_timeout_while(self.lock(), self.patience, |state| state.writing)
+            .unwrap_or_else(PoisonError::into_inner);
+        if wait.timed_out() {
+            return Err(StoreError::Unavailable("another unit of work is still open".into()));
+        }
+        // There is something to undo only when a statement panicked half-way.
+        state.tables.roll_back();
+        Ok(state)
+    }
+}
+
+impl Unit<'_> {
+    fn state(&self) -> StoreResult<MutexGuard<'_, State>> {
+        match self.mode {
+            TxMode::Write => Ok(self.shared.lock()),
+            TxMode::Read | TxMode::Statement => self.shared.lock_settled(),
+        }
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Tables) -> T) -> StoreResult<T> {
+        Ok(work(&self.state()?.tables))
+    }
+
+    /// Does one change. `work` checks before it writes, so that an error leaves nothing behind.
+    fn change<T>(&self, work: impl FnOnce(&mut Tables) -> StoreResult<T>) -> StoreResult<T> {
+        if self.mode == TxMode::Read {
+            return Err(StoreError::Failed("this unit of work only reads".into()));
+        }
+        let mut state = self.state()?;
+        let value = work(&mut state.tables)?;
+        if self.mode == TxMode::Statement {
+            state.tables.keep();
+        }
+        Ok(value)
+    }
+}
+
+impl Drop for Unit<'_> {
+    fn drop(&mut self) {
+        if self.mode == TxMode::Write {
+            let mut state = self.shared.lock();
+            state.tables.roll_back();
+            state.writing = false;
+            self.shared.freed.notify_all();
+        }
+    }
+}
+
+impl UnitOfWork for Unit<'_> {
+    fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+
+    fn known_addresses(&mut self) -> &mut dyn KnownAddressRepository {
+        self
+    }
+
+    fn passwords(&mut self) -> &mut dyn PasswordRepository {
+        self
+    }
+
+    fn sessions(&mut self) -> &mut dyn SessionRepository {
+        self
+    }
+
+    fn signing_keys(&mut self) -> &mut dyn SigningKeyRepository {
+        self
+    }
+
+    fn audit(&mut self) -> &mut dyn AuditRepository {
+        self
+    }
+
+    fn rate_limits(&mut self) -> &mut dyn RateLimitRepository {
+        self
+    }
+
+    fn commit(self: Box<Self>) -> StoreResult<()> {
+        if self.mode == TxMode::Write {
+            self.shared.lock().tables.keep();
+        }
+        Ok(())
+    }
+}
+
+impl Storage for MemoryStorage {
+    fn begin(&self, mode: TxMode) -> StoreResult<Box<dyn UnitOfWork + '_>> {
+        if mode == TxMode::Write {
+            self.0.lock_settled()?.writing = true;
+        }
+        Ok(Box::new(Unit { shared: &self.0, mode }))
+    }
+}

@@ -1,0 +1,82 @@
+use portcullis_identity::{DisplayName, Role, User, UserFilter, UserStatus};
+use portcullis_kernel::{Cursor, Page, PageRequest, StoreResult, UniqueKey, UserId};
+
+use super::{
+    Unit,
+    tables::{Tables, check_free},
+};
+use crate::UserRepository;
+
+impl UserRepository for Unit<'_> {
+    fn insert(&mut self, user: &User) -> StoreResult<()> {
+        self.change(|tables| {
+            let email = user.email.as_str().to_owned();
+            check_free(tables.emails.contains(&email), UniqueKey::UserEmail)?;
+            check_free(tables.users.contains(&user.id), UniqueKey::Other)?;
+            tables.emails.put(email, user.id);
+            tables.users.put(user.id, user.clone());
+            Ok(())
+        })
+    }
+
+    fn find(&mut self, id: UserId) -> StoreResult<Option<User>> {
+        self.read(|tables| tables.users.get(&id).cloned())
+    }
+
+    fn find_by_email(&mut self, canonical: &str) -> StoreResult<Option<User>> {
+        self.read(|tables| {
+            let id = tables.emails.get(&canonical.to_owned())?;
+            tables.users.get(id).cloned()
+        })
+    }
+
+    fn list(&mut self, filter: &UserFilter, page: &PageRequest) -> StoreResult<Page<User>> {
+        self.read(|tables| list(tables, filter, page))
+    }
+
+    fn set_display_name(&mut self, id: UserId, name: Option<&DisplayName>) -> StoreResult<bool> {
+        self.change(|tables| Ok(tables.users.update(&id, |user| user.display_name = name.cloned())))
+    }
+
+    fn set_role(&mut self, id: UserId, role: Role) -> StoreResult<bool> {
+        self.change(|tables| Ok(tables.users.update(&id, |user| user.role = role)))
+    }
+
+    fn set_status(&mut self, id: UserId, status: UserStatus) -> StoreResult<bool> {
+        self.change(|tables| Ok(tables.users.update(&id, |user| user.status = status)))
+    }
+
+    fn delete(&mut self, id: UserId) -> StoreResult<bool> {
+        self.change(|tables| {
+            let Some(user) = tables.users.remove(&id) else { return Ok(false) };
+            tables.emails.remove(&user.email.as_str().to_owned());
+            tables.passwords.remove(&id);
+            tables.known_addresses.remove_where(u32::MAX, |(owner, _), _| *owner == id);
+            for session in tables.sessions.keys_where(u32::MAX, |_, session| session.user == id) {
+                tables.remove_session(session);
+            }
+            Ok(true)
+        })
+    }
+}
+
+fn list(tables: &Tables, filter: &UserFilter, page: &PageRequest) -> Page<User> {
+    let after = page.after.as_ref().map(Cursor::key);
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let mut rows = tables
+        .users
+        .iter()
+        .filter(|(id, _)| after.is_none_or(|after| id.to_string().as_str() > after))
+        .map(|(_, user)| user)
+        .filter(|user| matches(filter, user));
+    let items: Vec<User> = rows.by_ref().take(limit).cloned().collect();
+    let more = rows.next().is_some();
+    let next = items.last().filter(|_| more).map(|user| Cursor::after(user.id.to_string()));
+    Page { items, next }
+}
+
+fn matches(filter: &UserFilter, user: &User) -> bool {
+    filter.email_contains.as_ref().is_none_or(|text| user.email.as_str().contains(text))
+        && filter.role.is_none_or(|role| user.role == role)
+        && filter.status.is_none_or(|status| user.status == status)
+}

@@ -1,0 +1,136 @@
+//! The PostgreSQL server of a test run: found, installed where that is allowed, started.
+
+use std::{env, fs, io::ErrorKind, process::Command};
+
+use anyhow::{Context, Result, bail};
+use portcullis_testkit_postgres::{Cluster, Options, server_binaries};
+
+use crate::process;
+
+/// The variable that gives tests the maintenance database of a server.
+pub(crate) const URL_VARIABLE: &str = "PORTCULLIS_TEST_DATABASE_URL";
+
+/// The variable that tells one test run from another on the same server.
+pub(crate) const RUN_VARIABLE: &str = "PORTCULLIS_TEST_RUN";
+
+const DEBIAN_PACKAGE: &str = "postgresql";
+
+/// A server for the tests of this run.
+pub(crate) enum Server {
+    /// The caller named one: [`URL_VARIABLE`] is set already.
+    Given,
+    /// Ours, gone when this value goes.
+    Private(Box<Cluster>),
+    /// There is none and none could be installed; the text says what to type.
+    Missing(String),
+}
+
+impl Server {
+    /// Finds or starts the server.
+    pub(crate) fn for_tests() -> Result<Self> {
+        if env::var_os(URL_VARIABLE).is_some() {
+            eprintln!("xtask: PostgreSQL as {URL_VARIABLE} says");
+            return Ok(Self::Given);
+        }
+        match start(&Options::default()) {
+            Ok(cluster) => Ok(Self::Private(Box::new(cluster))),
+            Err(error) if is_missing(&error) && !is_required() => {
+                Ok(Self::Missing(how_to_install()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Starts a private cluster; installs PostgreSQL first where it is missing and we may.
+pub(crate) fn start(options: &Options) -> Result<Cluster> {
+    if server_binaries().is_none() && may_install() {
+        eprintln!("xtask: PostgreSQL is not installed; installing it with apt-get");
+        if let Err(error) = install() {
+            eprintln!("xtask: {error:#}");
+        }
+    }
+    let cluster = Cluster::start_with(options).map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::NotFound => how_to_install(),
+            _ => "the throw-away PostgreSQL did not start".to_owned(),
+        };
+        anyhow::Error::new(error).context(hint)
+    })?;
+    eprintln!("xtask: a throw-away PostgreSQL listens on 127.0.0.1:{}", cluster.port());
+    Ok(cluster)
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+/// In continuous integration a test that did not run is a test that failed.
+fn is_required() -> bool {
+    process::is_set("CI", "true") || process::is_set("PORTCULLIS_REQUIRE_POSTGRES", "1")
+}
+
+/// Root on Debian or one of its kin.
+fn may_install() -> bool {
+    is_root() && is_debian(&fs::read_to_string("/etc/os-release").unwrap_or_default())
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn is_debian(os_release: &str) -> bool {
+    os_release
+        .lines()
+        .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")))
+        .flat_map(|value| value.trim_matches('"').split_whitespace())
+        .any(|name| matches!(name, "debian" | "ubuntu"))
+}
+
+fn install() -> Result<()> {
+    apt_get(&["update"])?;
+    apt_get(&["install", "--yes", "--no-install-recommends", DEBIAN_PACKAGE])?;
+    server_binaries().map(drop).context("installed, but the server programs are not to be found")
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("apt-get");
+    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    if !process::announced(&mut command)?.success() {
+        bail!("apt-get {} failed", arguments.join(" "));
+    }
+    Ok(())
+}
+
+fn how_to_install() -> String {
+    let line = if cfg!(target_os = "macos") {
+        "brew install postgresql@17".to_owned()
+    } else if is_debian(&fs::read_to_string("/etc/os-release").unwrap_or_default()) {
+        format!("sudo apt-get install --no-install-recommends {DEBIAN_PACKAGE}")
+    } else {
+        "install your system's PostgreSQL server package, or set PG_BIN_DIR".to_owned()
+    };
+    format!("PostgreSQL is not installed; type: {line}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debian_and_its_kin_are_known() {
+        assert!(is_debian("NAME=x\nID=debian\n"));
+        assert!(is_debian("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"));
+        assert!(!is_debian("ID=fedora\nID_LIKE=\"rhel\"\n"));
+        assert!(!is_debian("PRETTY_NAME=\"debian\"\n"));
+    }
+
+    #[test]
+    fn a_missing_server_is_told_from_a_broken_one() {
+        let error = |kind| anyhow::Error::new(std::io::Error::from(kind)).context("said");
+        assert!(is_missing(&error(ErrorKind::NotFound)));
+        assert!(!is_missing(&error(ErrorKind::PermissionDenied)));
+    }
+}
