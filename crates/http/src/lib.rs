@@ -13,6 +13,6 @@ pub use server::{Bound, HttpOptions, bind};
 pub use surfaces::openapi;
 
 #[doc(hidden)]
-pub use kit::finish;
+pub use kit::{AppState, finish};
 #[doc(hidden)] // for tests of the routes without a socket
-pub use server::{AppState, configure};
+pub use server::configure;

@@ -1,10 +1,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -20,7 +17,7 @@ use portcullis_limits::TrustedProxies;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    kit::{Blocking, HashQueue, Refusal, finish},
+    kit::{AppState, Blocking, HashQueue, Refusal, finish},
     surfaces,
 };
 
@@ -49,18 +46,6 @@ pub struct HttpOptions {
     pub shutdown_timeout: Duration,
 }
 
-/// What every request needs.
-pub struct AppState {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) blocking: Blocking,
-    pub(crate) hashes: HashQueue,
-    pub(crate) proxies: TrustedProxies,
-    pub(crate) https: bool,
-    pub(crate) openapi: String,
-    stopping: AtomicBool,
-}
-
 impl AppState {
     /// The state of a server with these options.
     pub fn new(engine: Arc<Engine>, entropy: Arc<dyn Entropy>, options: &HttpOptions) -> Self {
@@ -74,10 +59,6 @@ impl AppState {
             openapi: surfaces::openapi(),
             stopping: AtomicBool::new(false),
         }
-    }
-
-    pub(crate) fn stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
     }
 }
 
@@ -155,7 +136,7 @@ async fn stop_on_signal(
         _ = interrupt.recv() => {}
     }
     tracing::info!("stopping: running requests are let end, new ones are refused");
-    state.stopping.store(true, Ordering::Relaxed);
+    state.stop();
     let graceful = handle.stop(true);
     tokio::select! {
         () = graceful => {}

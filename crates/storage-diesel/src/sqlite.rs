@@ -65,7 +65,7 @@ const TEXTS: Texts = Texts {
     parts: &[
         ("database is locked", Meaning::Contention),
         ("table is locked", Meaning::Contention),
-        ("locking protocol", Meaning::Contention),
+        ("locking protocol", Meaning::TooSlow),
         ("database or disk is full", Meaning::Down),
         ("disk I/O error", Meaning::Down),
         ("unable to open database file", Meaning::Down),

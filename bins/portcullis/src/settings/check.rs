@@ -59,11 +59,7 @@ impl Checker<'_> {
         let twins = [
             ("master_key", settings.master_key.is_some(), settings.master_key_file.is_some()),
             ("database.url", database.url.is_some(), database.url_file.is_some()),
-            (
-                "mail.smtp.password",
-                mail.smtp.password.is_some(),
-                mail.smtp.password_file.is_some(),
-            ),
+            ("mail.smtp.password", mail.smtp.password.is_some(), mail.smtp.password_file.is_some()),
         ];
         for (key, text, file) in twins {
             if text && file {
@@ -94,7 +90,10 @@ impl Checker<'_> {
         if let Some(filter) = &log.filter
             && let Err(error) = EnvFilter::builder().parse(filter)
         {
-            self.refuse("log.filter", format!("is not a filter such as info,portcullis=debug: {error}"));
+            self.refuse(
+                "log.filter",
+                format!("is not a filter such as info,portcullis=debug: {error}"),
+            );
         }
     }
 
@@ -105,7 +104,11 @@ impl Checker<'_> {
         self.within("tokens.access_ttl", tokens.access_ttl, SECOND..=DAY);
         self.within("refresh.idle", refresh.idle, SECOND..=LONGEST);
         self.within("refresh.absolute", refresh.absolute, SECOND..=LONGEST);
-        self.within("refresh.race_window", refresh.race_window, Span::seconds(0)..=Span::minutes(10));
+        self.within(
+            "refresh.race_window",
+            refresh.race_window,
+            Span::seconds(0)..=Span::minutes(10),
+        );
         self.within("refresh.max_sessions", refresh.max_sessions, 1..=100_000);
         if refresh.absolute < refresh.idle {
             let text = format!("must not be shorter than refresh.idle ({})", refresh.idle);
@@ -113,7 +116,8 @@ impl Checker<'_> {
         }
         self.within("keys.lead", keys.lead, Span::seconds(0)..=Span::days(30));
         if keys.linger.is_some_and(|linger| linger < tokens.access_ttl) {
-            let text = format!("must not be shorter than tokens.access_ttl ({})", tokens.access_ttl);
+            let text =
+                format!("must not be shorter than tokens.access_ttl ({})", tokens.access_ttl);
             self.refuse("keys.linger", text);
         }
     }

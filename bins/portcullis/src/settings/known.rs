@@ -35,6 +35,7 @@ impl Known {
     }
 
     /// The full key of every setting.
+    #[cfg(test)]
     pub(crate) fn settings(&self) -> impl Iterator<Item = &str> {
         self.settings.iter().map(String::as_str)
     }
@@ -81,7 +82,14 @@ impl Known {
     ) -> Map<String, String> {
         let mut kept = Map::new();
         for (variable, value) in variables {
-            let Some(name) = variable.strip_prefix(PREFIX) else { continue };
+            let Some(name) = variable.strip_prefix(PREFIX) else {
+                // Kubernetes makes variables such as PORTCULLIS_PORT, but none with two underscores.
+                if variable.starts_with("PORTCULLIS_") && variable.contains("__") {
+                    let text = format!("{variable}: settings begin with {PREFIX}, two underscores");
+                    problems.push(Problem::general(text));
+                }
+                continue;
+            };
             let key = name.to_lowercase().replace("__", ".");
             if self.settings.contains(&key) {
                 kept.insert(variable.clone(), value.clone());
@@ -153,9 +161,13 @@ mod tests {
 
     #[test]
     fn distances_are_counted_in_letters() {
-        for (from, to, changes) in
-            [("", "", 0), ("bind", "bind", 0), ("bnid", "bind", 2), ("bin", "bind", 1), ("", "ab", 2)]
-        {
+        for (from, to, changes) in [
+            ("", "", 0),
+            ("bind", "bind", 0),
+            ("bnid", "bind", 2),
+            ("bin", "bind", 1),
+            ("", "ab", 2),
+        ] {
             assert_eq!(distance(from, to), changes, "{from} {to}");
         }
     }

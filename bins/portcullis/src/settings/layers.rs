@@ -15,7 +15,7 @@ pub(crate) const PREFIX: &str = "PORTCULLIS__";
 const ENVIRONMENT: &str = "the environment";
 
 /// What the layers above the built-in defaults are read from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Sources {
     /// A name to show, and the text.
     pub(crate) file: Option<(String, String)>,
@@ -24,7 +24,6 @@ pub(crate) struct Sources {
 }
 
 /// The merged settings and the tree they were read from.
-#[derive(Clone, Debug)]
 pub(crate) struct Layered {
     pub(crate) settings: Settings,
     pub(crate) tree: Value,
@@ -114,7 +113,9 @@ fn read_file(name: &str, text: &str) -> Result<Map<String, Value>, Problems> {
     let mut values = parsed.map_err(|error| {
         Problems::one(Problem::general(format!("{name}: {}", one_line(&error.to_string()))))
     })?;
-    values.values_mut().for_each(|value| stamp(value, name));
+    for value in values.values_mut() {
+        stamp(value, name);
+    }
     Ok(values)
 }
 
@@ -127,7 +128,9 @@ fn one_line(complaint: &str) -> String {
 /// Notes the file's name as the origin of a value and of all below it.
 fn stamp(value: &mut Value, name: &str) {
     if let ValueKind::Table(table) = &mut value.kind {
-        table.values_mut().for_each(|value| stamp(value, name));
+        for value in table.values_mut() {
+            stamp(value, name);
+        }
     }
     *value = Value::new(Some(&name.to_owned()), std::mem::take(&mut value.kind));
 }

@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeMap,
+    fmt,
     io::ErrorKind,
     path::{Path, PathBuf},
 };
@@ -9,7 +10,7 @@ use portcullis_kernel::{ExposeSecret, SecretString};
 
 use super::{
     check,
-    layers::{self, Layered, PREFIX, Sources},
+    layers::{self, Layered, Sources},
     problem::{Problem, Problems},
     sections::{MailTransport, Settings},
     text::DatabaseUrl,
@@ -29,11 +30,18 @@ pub(crate) struct Place {
 }
 
 /// Settings that hold together, and where each came from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Loaded {
     pub(crate) settings: Settings,
     pub(crate) dev: bool,
+    /// The merged layers, secrets included; for origins only.
     pub(super) tree: Value,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 /// Which database.
@@ -86,7 +94,9 @@ impl Loaded {
         let database = &self.settings.database;
         let (key, url) = match (&database.url, &database.url_file) {
             (Some(url), _) => ("database.url", url.0.clone()),
-            (None, Some(path)) => ("database.url_file", self.secret_file("database.url_file", path)?),
+            (None, Some(path)) => {
+                ("database.url_file", self.secret_file("database.url_file", path)?)
+            }
             (None, None) => {
                 return Err(Problem::of(
                     "database.url",
@@ -164,7 +174,7 @@ fn read_file(named: Option<&Path>) -> Result<Option<(String, String)>, Problem> 
 #[allow(clippy::disallowed_methods)] // the one place that reads the environment
 fn read_environment() -> Result<BTreeMap<String, String>, Problem> {
     let ours = std::env::vars_os().filter_map(|(name, value)| {
-        let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
+        let name = name.into_string().ok().filter(|name| name.starts_with("PORTCULLIS_"))?;
         Some((name, value))
     });
     ours.map(|(name, value)| match value.into_string() {

@@ -15,8 +15,7 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     match mail.transport {
         MailTransport::Smtp => problems.extend(smtp(loaded, mail)),
         MailTransport::Directory => problems.extend(directory(loaded, mail)),
-        MailTransport::Inbox if loaded.dev => {}
-        MailTransport::None if loaded.dev => {}
+        MailTransport::Inbox | MailTransport::None if loaded.dev => {}
         MailTransport::Inbox | MailTransport::None => {
             let text = format!(
                 "must be smtp or directory, not {}; the inbox exists with --dev only",
@@ -50,10 +49,9 @@ fn smtp(loaded: &Loaded, mail: &Mail) -> Vec<Problem> {
     if has_password && smtp.username.is_none() {
         problems.push(Problem::of("mail.smtp.username", "is not set, but the password is"));
     }
-    for (key, path) in [
-        ("mail.smtp.password_file", &smtp.password_file),
-        ("mail.smtp.ca_file", &smtp.ca_file),
-    ] {
+    for (key, path) in
+        [("mail.smtp.password_file", &smtp.password_file), ("mail.smtp.ca_file", &smtp.ca_file)]
+    {
         let read = path.as_ref().map(|path| loaded.secret_file(key, path));
         problems.extend(read.and_then(Result::err));
     }
@@ -91,7 +89,8 @@ mod tests {
         for from in ["no-reply@example.com", "Portcullis <no-reply@example.com>"] {
             assert!(is_sender(from), "{from}");
         }
-        for from in ["", "Portcullis", "<>", "a@example.com, b@example.com", "a\n <a@example.com>"] {
+        for from in ["", "Portcullis", "<>", "a@example.com, b@example.com", "a\n <a@example.com>"]
+        {
             assert!(!is_sender(from), "{from}");
         }
     }

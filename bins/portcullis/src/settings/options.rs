@@ -12,14 +12,18 @@ use portcullis_storage_diesel::{PoolOptions, PostgresOptions, SqliteOptions, Syn
 use portcullis_tokens::{AccessTokenPolicy, KeyPolicy, OnReplay, RefreshPolicy};
 use time::Duration;
 
-use super::sections::{Limit, ReplayEnds, Settings, SqliteSynchronous};
+use super::{
+    address::PublicUrl,
+    sections::{Limit, ReplayEnds, Settings, SqliteSynchronous},
+    span::Span,
+};
 
 impl Settings {
     /// The options of the domain.
     pub(crate) fn engine(&self) -> EngineOptions {
         let ttl = self.tokens.access_ttl.time();
-        let linger = self.keys.linger.map_or(ttl + Duration::MINUTE, |linger| linger.time());
-        let host = || self.public_url.as_ref().map(|url| url.host());
+        let linger = self.keys.linger.map_or(ttl + Duration::MINUTE, Span::time);
+        let host = || self.public_url.as_ref().map(PublicUrl::host);
         let issuer = self.people.issuer.clone().or_else(host).unwrap_or_default();
         EngineOptions {
             access: AccessTokenPolicy { issuer, audience: self.people.audience.clone(), ttl },
@@ -91,7 +95,7 @@ impl Settings {
         HttpOptions {
             bind: self.http.bind.0,
             workers: or_cores(self.http.workers),
-            public_url: self.public_url.as_ref().map(ToString::to_string).unwrap_or_default(),
+            public_url: self.public_url.as_ref().map_or("", PublicUrl::as_str).to_owned(),
             trusted_proxies: TrustedProxies::new(networks),
             hash_permits: or_cores(self.hashing.permits),
             hash_queue: self.hashing.queue as usize,
@@ -158,8 +162,10 @@ mod tests {
 
     #[test]
     fn the_issuer_is_the_host_of_the_public_url_unless_it_is_set() {
-        let mut settings =
-            Settings { public_url: "https://auth.example.com:8443".parse().ok(), ..Settings::default() };
+        let mut settings = Settings {
+            public_url: "https://auth.example.com:8443".parse().ok(),
+            ..Settings::default()
+        };
         assert_eq!(settings.engine().access.issuer, "auth.example.com");
         settings.people.issuer = Some("api.vidivo.app".into());
         assert_eq!(settings.engine().access.issuer, "api.vidivo.app");

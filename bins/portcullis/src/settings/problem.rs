@@ -46,7 +46,8 @@ pub(crate) struct Problems(pub(crate) Vec<Problem>);
 
 impl Problems {
     /// The value, if nothing is wrong.
-    pub(crate) fn or<T>(problems: Vec<Problem>, value: T) -> Result<T, Self> {
+    pub(crate) fn or<T>(mut problems: Vec<Problem>, value: T) -> Result<T, Self> {
+        problems.sort_by(|a, b| a.key.cmp(&b.key));
         if problems.is_empty() { Ok(value) } else { Err(Self(problems)) }
     }
 

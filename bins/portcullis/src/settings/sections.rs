@@ -34,7 +34,7 @@ section! {
     /// All settings.
     Settings {
         public_url: Option<PublicUrl> = None,
-        trusted_proxies: List<Network> = List::default(),
+        trusted_proxies: List<Network> = List(Vec::new()),
         master_key: Option<Secret> = None,
         master_key_file: Option<PathBuf> = None,
         http: Http = Http::default(),

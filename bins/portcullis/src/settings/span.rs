@@ -39,8 +39,9 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(raw: &str) -> Result<Self, String> {
-        let duration = humantime::parse_duration(raw)
-            .map_err(|_| format!("must be a length of time such as 30s, 15m or 30d, not {raw:?}"))?;
+        let duration = humantime::parse_duration(raw).map_err(|_| {
+            format!("must be a length of time such as 30s, 15m or 30d, not {raw:?}")
+        })?;
         if duration > LONGEST {
             return Err("must be at most 3650d".to_owned());
         }
@@ -56,7 +57,8 @@ impl fmt::Display for Span {
         }
         let seconds = self.0.as_secs();
         let units = [("d", DAY), ("h", 3600), ("m", 60), ("s", 1)];
-        let unit = units.into_iter().find(|(_, unit)| seconds >= *unit && seconds % unit == 0);
+        let unit =
+            units.into_iter().find(|(_, unit)| seconds >= *unit && seconds.is_multiple_of(*unit));
         let (name, unit) = unit.unwrap_or(("s", 1));
         write!(f, "{}{name}", seconds / unit)
     }

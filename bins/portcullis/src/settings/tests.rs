@@ -23,7 +23,8 @@ fn problems(file: &str, environment: &[(&str, &str)]) -> Vec<String> {
 fn start(dev: bool, insecure_http: bool, environment: &[(&str, &str)]) -> Vec<String> {
     let loaded = load(dev, "", environment).unwrap();
     let refused = loaded.check_start(StartMode { insecure_http });
-    refused.map_or_else(|problems| problems.0.iter().map(ToString::to_string).collect(), |()| vec![])
+    refused
+        .map_or_else(|problems| problems.0.iter().map(ToString::to_string).collect(), |()| vec![])
 }
 
 /// Everything that a start without `--dev` wants.
@@ -90,9 +91,8 @@ fn a_list_in_a_file_is_an_array() {
 
 #[test]
 fn every_wrong_key_is_named_with_what_is_allowed() {
-    let file = "publik_url = \"x\"\nhttp = 3\n[http]\nbnid = 1\n".replace("http = 3\n", "");
     let found = problems(
-        &format!("{file}[tokens]\nlifetime_of_everything = 3\n"),
+        "publik_url = \"x\"\n[http]\nbnid = 1\n[tokens]\nlifetime_of_everything = 3\n",
         &[("PORTCULLIS__HTPP__BIND", "127.0.0.1:1"), ("PORTCULLIS__DATABASE", "sqlite:///x")],
     );
     assert_eq!(
@@ -200,7 +200,6 @@ fn secrets_are_never_shown() {
     assert!(shown.contains("url = \"postgres://portcullis:(hidden)@db/auth\""), "{shown}");
     assert!(shown.contains("master_key = \"(hidden)\" # PORTCULLIS__MASTER_KEY"), "{shown}");
     write!(shown, "{loaded:?}").unwrap();
-    // The tree of the layers holds them, and is kept out of Debug by its wrapper.
     assert!(!shown.contains("s3cret"), "{shown}");
 }
 
@@ -208,6 +207,34 @@ fn secrets_are_never_shown() {
 fn what_is_shown_can_be_read_again() {
     let shown = load(true, "", &[]).unwrap().show();
     assert_eq!(load(true, &shown, &[]).unwrap().show().replace(" # portcullis.toml", ""), shown);
+}
+
+#[test]
+fn a_secret_can_stand_in_a_file_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("url");
+    let file = path.to_str().unwrap();
+    let target =
+        || load(false, "", &[("PORTCULLIS__DATABASE__URL_FILE", file)]).unwrap().database();
+    let missing = target().unwrap_err().to_string();
+    assert!(missing.starts_with("database.url_file: cannot read"), "{missing}");
+    for (text, good) in [("sqlite:///a.db\n", true), ("", false), ("\n", false), ("s3cret", false)]
+    {
+        std::fs::write(&path, text).unwrap();
+        match target() {
+            Ok(DatabaseTarget::Sqlite(path)) => assert!(good && path.as_os_str() == "/a.db"),
+            Ok(DatabaseTarget::Postgres(_)) => panic!("{text}"),
+            Err(problem) => assert!(!good && !problem.to_string().contains("s3cret"), "{problem}"),
+        }
+    }
+}
+
+#[test]
+fn a_variable_with_one_underscore_too_few_is_told() {
+    assert_eq!(
+        problems("", &[("PORTCULLIS_HTTP__BIND", "127.0.0.1:1"), ("PORTCULLIS_PORT", "tcp://a")]),
+        ["PORTCULLIS_HTTP__BIND: settings begin with PORTCULLIS__, two underscores"]
+    );
 }
 
 #[test]
@@ -232,7 +259,8 @@ fn an_http_origin_must_be_said_out_loud() {
 #[test]
 fn a_start_without_dev_wants_a_real_mail_transport() {
     for transport in ["inbox", "none"] {
-        let found = start(false, false, &complete_with(&[("PORTCULLIS__MAIL__TRANSPORT", transport)]));
+        let found =
+            start(false, false, &complete_with(&[("PORTCULLIS__MAIL__TRANSPORT", transport)]));
         assert!(found[0].starts_with("mail.transport: must be smtp or directory"), "{found:?}");
     }
     let found = start(false, false, &complete_with(&[("PORTCULLIS__MAIL__DIRECTORY", "")]));
@@ -259,7 +287,8 @@ fn a_database_url_of_another_kind_is_refused_without_being_shown() {
 #[test]
 fn development_needs_nothing_and_stays_on_this_machine() {
     assert_eq!(start(true, false, &[]), [""; 0]);
-    let settings = load(true, "", &[("PORTCULLIS__HTTP__BIND", "127.0.0.1:9000")]).unwrap().settings;
+    let settings =
+        load(true, "", &[("PORTCULLIS__HTTP__BIND", "127.0.0.1:9000")]).unwrap().settings;
     assert_eq!(settings.public_url.unwrap().as_str(), "http://127.0.0.1:9000");
     let found = start(true, true, &[("PORTCULLIS__HTTP__BIND", "0.0.0.0:8080")]);
     assert!(found.len() == 1 && found[0].contains("--dev listens on a loopback address only"));
@@ -310,7 +339,10 @@ fn every_setting_is_documented_with_its_variable_and_its_default() {
         assert!(row.contains(&format!("`{}`", variable(key))), "{row}");
         let default = layers::find(&defaults, key).unwrap().clone().into_string();
         if let Ok(default) = default.map(|text| text.trim().to_owned()) {
-            assert!(default.is_empty() || row.contains(&format!("| `{default}` |")), "{default}: {row}");
+            assert!(
+                default.is_empty() || row.contains(&format!("| `{default}` |")),
+                "{default}: {row}"
+            );
         }
     }
     let rows = page.lines().filter(|line| line.starts_with("| `") && line.contains("PORTCULLIS__"));

@@ -111,7 +111,7 @@ fn without_password(url: &str) -> String {
 }
 
 /// A list: an array in a file, or one text with commas.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
 
 impl<T: fmt::Display> Serialize for List<T> {

@@ -188,8 +188,9 @@ impl Engine {
             if !uow.passwords().replace(user.id, checked, renewed, now)? {
                 return Ok(false);
             }
+            // Before the new one is there, so that it is never the one to go.
+            uow.sessions().end_beyond(user.id, most.saturating_sub(1), now)?;
             uow.sessions().insert(&new.session, &new.first)?;
-            uow.sessions().end_beyond(user.id, most, now)?;
             if let Some(client) = origin.client {
                 let address = AddressKey::from(client).to_string();
                 uow.known_addresses().touch(user.id, &address, now)?;

@@ -11,6 +11,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Refusal;
 
+/// How long a client waits for one hop. A database that is paused answers nothing and breaks no
+/// connection; the hop itself keeps its permit and runs to its end.
+const DEADLINE: Duration = Duration::from_secs(3);
+
 /// The one hop from the runtime to a thread that may block, behind as many permits as the database
 /// has connections: what waits is a future, not a thread.
 #[derive(Clone)]
@@ -39,7 +43,10 @@ impl Blocking {
             let _held_until_done = permit;
             work()
         });
-        done.await.map_err(|_| Refusal::internal("a blocking task was cancelled or panicked"))
+        timeout(DEADLINE, done)
+            .await
+            .map_err(|_| Refusal::unavailable("the database gave no sign of life in time"))?
+            .map_err(|_| Refusal::internal("a blocking task was cancelled or panicked"))
     }
 }
 

@@ -10,8 +10,7 @@ use portcullis_flows::{Admission, AdmitError, Engine, LimitClass, LimitError, pe
 use portcullis_kernel::Origin;
 use portcullis_limits::Standing;
 
-use super::{JsonBody, Refusal, body::read_json_bytes};
-use crate::server::AppState;
+use super::{AppState, JsonBody, Refusal, body::read_json_bytes};
 
 /// What a handler gives.
 pub(crate) type Answer = Result<HttpResponse, Refusal>;

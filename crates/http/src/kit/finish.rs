@@ -11,8 +11,7 @@ use actix_web::{
 use portcullis_kernel::Origin;
 use portcullis_limits::Standing;
 
-use super::{Refusal, call::Context, envelope::Envelope};
-use crate::server::AppState;
+use super::{AppState, Refusal, call::Context, envelope::Envelope};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

@@ -8,6 +8,7 @@ mod finish;
 mod json;
 mod refusal;
 mod routes;
+mod state;
 mod wire_time;
 
 pub(crate) use blocking::{Blocking, HashQueue};
@@ -16,4 +17,5 @@ pub(crate) use call::{Answer, Call};
 pub use finish::finish;
 pub(crate) use refusal::Refusal;
 pub(crate) use routes::Routes;
+pub use state::AppState;
 pub(crate) use wire_time::seconds;

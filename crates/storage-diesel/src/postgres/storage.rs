@@ -91,9 +91,8 @@ impl PostgresStorage {
             let setting = diesel::dsl::sql::<Text>("current_setting('lc_messages')");
             diesel::select(setting).get_result::<String>(conn)
         })?;
-        let english = ["", "C", "C.", "POSIX", "en"].iter().any(|name| {
-            setting == *name || (name.ends_with(['.', 'n']) && setting.starts_with(name))
-        });
+        let english = ["", "C", "POSIX"].contains(&setting.as_str())
+            || ["C.", "en"].iter().any(|prefix| setting.starts_with(prefix));
         if !english {
             tracing::warn!(
                 %setting,

@@ -75,6 +75,9 @@ fn width_of(hits: u32) -> i32 {
     i32::try_from(hits.saturating_mul(width)).unwrap_or(i32::MAX)
 }
 
+// The statement below says it in figures.
+const _: () = assert!(HitLog::WIDTH == 12);
+
 /// [`HitLog::charge`] as one statement, which gives the log when it accepts the hits and no row when
 /// it refuses them. A query of its own, not a text, so that it is prepared once per connection.
 #[derive(QueryId)]

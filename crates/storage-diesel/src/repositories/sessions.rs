@@ -20,8 +20,8 @@ use crate::column::{AsText, DigestBytes};
 
 const EXPIRED_TOKENS: Dead =
     Dead { table: "refresh_tokens", key: "digest", condition: "expires_at < $1" };
-const OVER: Dead =
-    Dead { table: "sessions", key: "id", condition: "ended_at IS NOT NULL OR expires_at <= $1" };
+const ENDED_SESSIONS: Dead = Dead { table: "sessions", key: "id", condition: "ended_at <= $1" };
+const OVER_SESSIONS: Dead = Dead { table: "sessions", key: "id", condition: "expires_at <= $1" };
 
 /// SQLite takes no OFFSET without a LIMIT.
 const END_BEYOND: &str = "UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL AND id IN \
@@ -205,9 +205,13 @@ impl SessionRepository for Unit {
         self.change(|conn| {
             let bereft = EXPIRED_TOKENS.delete_returning("session_id", conn, now, limit)?;
             let tokens = count(bereft.len());
-            let empty = delete_without_tokens(conn, bereft)?;
-            let left = limit.saturating_sub(u32::try_from(empty).unwrap_or(limit));
-            Ok(tokens + empty + OVER.delete(conn, now, left)?)
+            // One condition after the other: with both at once SQLite uses no index.
+            let mut sessions = delete_without_tokens(conn, bereft)?;
+            for dead in [ENDED_SESSIONS, OVER_SESSIONS] {
+                let left = u64::from(limit).saturating_sub(sessions);
+                sessions += dead.delete(conn, now, u32::try_from(left).unwrap_or(0))?;
+            }
+            Ok(tokens + sessions)
         })
     }
 }

@@ -1,0 +1,151 @@
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use portcullis_flows::keys::{KeyError, RetireKey};
+use portcullis_kernel::Instant;
+use portcullis_system::SystemEntropy;
+use portcullis_tokens::{KeyPurpose, SigningKey};
+use serde_json::json;
+use time::format_description::well_known::Rfc3339;
+
+use super::Needs;
+use crate::{
+    cli::{self, Keys},
+    master_key, output,
+    settings::{Loaded, MasterKeySource, Problem, Problems},
+    wiring,
+};
+
+pub(super) fn run(command: Keys) -> Result<()> {
+    match command {
+        Keys::NewMaster { settings, file } => new_master(&settings, file),
+        Keys::List { settings, json } => list(&settings, json),
+        Keys::Rotate { settings, now } => rotate(&settings, now),
+        Keys::Retire { settings, kid, compromised } => {
+            let how = if compromised { RetireKey::Compromised } else { RetireKey::Gently };
+            let key = super::engine(&settings, &Needs::Rows)?.retire_key(&kid, how)?;
+            let until = key.removed_at.map(when).unwrap_or_default();
+            output::print(&format!("{kid} signs no more; its tokens are refused from {until} on"))
+        }
+        Keys::Rewrap { settings, new_master_key_file } => rewrap(&settings, &new_master_key_file),
+    }
+}
+
+fn new_master(settings: &cli::Settings, file: Option<PathBuf>) -> Result<()> {
+    let path = match file {
+        Some(path) => path,
+        None => configured_file(settings)?,
+    };
+    if settings.place().dev {
+        master_key::create_directory_of(&path)?;
+    }
+    let key = master_key::create(&path, &SystemEntropy)?;
+    let shown = path.display();
+    output::print(&format!("wrote the master key {} to {shown}; keep a copy of it", key.id()))
+}
+
+fn configured_file(settings: &cli::Settings) -> Result<PathBuf> {
+    let loaded = Loaded::read(&settings.place())?;
+    match loaded.master_key() {
+        Ok(MasterKeySource::File(path)) => Ok(path),
+        Ok(MasterKeySource::Text(_)) => {
+            let text = "is set, so there is no file to write; say which with --file PATH";
+            Err(Problems::one(Problem::of("master_key", text)).into())
+        }
+        Err(_) => {
+            let text = "is not set, so there is no file to write; say which with --file PATH";
+            Err(Problems::one(Problem::of("master_key_file", text)).into())
+        }
+    }
+}
+
+fn list(settings: &cli::Settings, as_json: bool) -> Result<()> {
+    let engine = super::engine(settings, &Needs::Rows)?;
+    let (keys, now) = (engine.list_keys()?, engine.now());
+    if as_json {
+        let keys: Vec<_> = keys.iter().map(|key| to_json(key, now)).collect();
+        return output::print(&serde_json::to_string_pretty(&keys)?);
+    }
+    if keys.is_empty() {
+        return output::print("no signing keys yet; `portcullis serve` makes the first");
+    }
+    let rows: Vec<_> = keys.iter().map(|key| to_row(key, now)).collect();
+    let headings = [
+        "KID",
+        "PURPOSE",
+        "ALG",
+        "STATE",
+        "SIGNS FROM",
+        "SIGNS UNTIL",
+        "ACCEPTED UNTIL",
+        "SEALED BY",
+    ];
+    output::table(headings, &rows)
+}
+
+fn rotate(settings: &cli::Settings, at_once: bool) -> Result<()> {
+    let engine = super::engine(settings, &Needs::MasterKey)?;
+    for purpose in KeyPurpose::ALL {
+        let key = engine.rotate_key(purpose, at_once).map_err(explain)?;
+        let from = when(key.active_from);
+        output::print(&format!(
+            "made {} for {}; it signs from {from} on",
+            key.kid,
+            purpose.as_str()
+        ))?;
+    }
+    Ok(())
+}
+
+fn rewrap(settings: &cli::Settings, file: &std::path::Path) -> Result<()> {
+    let missing =
+        || format!("there is no file {}; `portcullis keys new-master` makes it", file.display());
+    let new = master_key::read(file)?.with_context(missing)?;
+    let sealed = super::engine(settings, &Needs::MasterKey)?.rewrap_keys(&new).map_err(explain)?;
+    let shown = file.display();
+    output::print(&format!(
+        "sealed {sealed} signing key(s) under the master key {}; set master_key_file to {shown} \
+         and start the servers anew",
+        new.id()
+    ))
+}
+
+fn explain(error: KeyError) -> anyhow::Error {
+    match error {
+        KeyError::Open(error) => wiring::explain_keys(error),
+        error => error.into(),
+    }
+}
+
+fn to_row(key: &SigningKey, now: Instant) -> [String; 8] {
+    let or_dash = |at: Option<Instant>| at.map_or_else(|| "-".to_owned(), when);
+    [
+        key.kid.clone(),
+        key.purpose.as_str().to_owned(),
+        key.algorithm.as_str().to_owned(),
+        key.state(now).as_str().to_owned(),
+        when(key.active_from),
+        or_dash(key.retired_at),
+        or_dash(key.removed_at),
+        key.sealed_by.clone(),
+    ]
+}
+
+fn to_json(key: &SigningKey, now: Instant) -> serde_json::Value {
+    json!({
+        "kid": key.kid,
+        "purpose": key.purpose.as_str(),
+        "alg": key.algorithm.as_str(),
+        "state": key.state(now).as_str(),
+        "created_at": when(key.created_at),
+        "active_from": when(key.active_from),
+        "retired_at": key.retired_at.map(when),
+        "removed_at": key.removed_at.map(when),
+        "sealed_by": key.sealed_by,
+    })
+}
+
+/// RFC 3339, whole seconds.
+pub(super) fn when(at: Instant) -> String {
+    at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default()
+}

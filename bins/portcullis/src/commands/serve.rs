@@ -1,0 +1,97 @@
+use std::{net::SocketAddr, sync::Arc};
+
+use actix_web::rt::System;
+use anyhow::{Context, Result};
+use portcullis_flows::Engine;
+use portcullis_http::HttpOptions;
+use tokio::sync::oneshot;
+
+use crate::{
+    background::Background,
+    cli::Serve,
+    logs, output,
+    settings::{Loaded, Problems, StartMode},
+    wiring::{self, Pending},
+};
+
+pub(super) fn run(arguments: &Serve) -> Result<()> {
+    let loaded = Loaded::read(&arguments.settings.place())?;
+    loaded.check_start(StartMode { insecure_http: arguments.insecure_http })?;
+    logs::start(&loaded.settings)?;
+    let master_key = wiring::find_master_key(&loaded)?;
+    let target = loaded.database().map_err(Problems::one)?;
+    let kind = wiring::database_kind(&target);
+    let pending = if arguments.no_migrate { Pending::Refuse } else { Pending::Apply };
+    let database = wiring::open_database(&loaded, target, pending)?;
+    let engine = Arc::new(wiring::engine_with_keys(&loaded, database, master_key)?);
+    let mut background = Background::default();
+    let fatal = open_keys(&engine, &mut background)?;
+    background.read_keys(Arc::clone(&engine))?;
+    background.clean(Arc::clone(&engine))?;
+    let options = loaded.settings.http();
+    let served = System::new()
+        .block_on(listen(engine, options, fatal, |address| announce(&loaded, address, kind)));
+    background.stop();
+    served?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Stored keys are opened before anything is served. Where there are none, the first is made while
+/// the server listens: that takes longer than everything else together.
+fn open_keys(
+    engine: &Arc<Engine>,
+    background: &mut Background,
+) -> Result<Option<oneshot::Receiver<anyhow::Error>>> {
+    if engine.list_keys()?.is_empty() {
+        return Ok(Some(background.make_first_key(Arc::clone(engine))?));
+    }
+    engine.open_keys().map_err(wiring::explain_keys)?;
+    Ok(None)
+}
+
+async fn listen(
+    engine: Arc<Engine>,
+    options: HttpOptions,
+    fatal: Option<oneshot::Receiver<anyhow::Error>>,
+    announce: impl FnOnce(SocketAddr) -> Result<()>,
+) -> Result<()> {
+    let bind = options.bind;
+    let bound = portcullis_http::bind(engine, wiring::entropy(), options)
+        .with_context(|| format!("cannot listen on {bind}"))?;
+    announce(bound.address())?;
+    let failed = async {
+        match fatal {
+            Some(fatal) => fatal.await.ok(),
+            None => None,
+        }
+    };
+    tokio::select! {
+        served = bound.run() => served.context("the server failed"),
+        Some(error) = failed => Err(error),
+    }
+}
+
+fn announce(loaded: &Loaded, address: SocketAddr, database: &str) -> Result<()> {
+    let mode = if loaded.dev { "development" } else { "production" };
+    let version = env!("CARGO_PKG_VERSION");
+    let public_url = loaded.settings.public_url.as_ref().map(ToString::to_string);
+    let public_url = public_url.unwrap_or_default();
+    tracing::info!(version, %address, public_url, database, mode, "listening");
+    if !loaded.settings.rate_limits.enabled {
+        tracing::warn!("rate limits are off (rate_limits.enabled), which is for load tests");
+    }
+    if !loaded.dev && public_url.starts_with("http:") {
+        tracing::warn!("public_url is http: passwords and tokens may travel in the clear");
+    }
+    tracing::warn!("this version sends no mail: the mail settings are checked and not used yet");
+    if !loaded.dev {
+        return Ok(());
+    }
+    output::print(&format!(
+        "\n  Portcullis runs in development mode at {public_url}\n  Try:\n\n    \
+         curl {public_url}/v1/auth/register -H 'Content-Type: application/json' \\\n      \
+         -d '{{\"email\":\"jane@example.com\",\"password\":\"correct horse battery\"}}'\n\n  \
+         Ctrl-C stops it.\n"
+    ))
+}
