@@ -36,11 +36,10 @@ fn begin(filter: &str, format: LogFormat) -> Result<()> {
 }
 
 /// Other people's crates stay at warnings, whatever the level: they do not know what is secret here.
+/// actix takes a client's malformed request for an error of the server.
 fn default_filter(level: LogLevel) -> String {
-    match level {
-        LogLevel::Error => "error".to_owned(),
-        level => format!("warn,portcullis={level}"),
-    }
+    let others = if level == LogLevel::Error { level } else { LogLevel::Warn };
+    format!("{others},actix_http::h1=off,portcullis={level}")
 }
 
 /// A message that was put together at run time may hold input, and is left out.
@@ -130,7 +129,8 @@ mod tests {
 
     #[test]
     fn g1_other_crates_stay_at_warnings() {
-        assert_eq!(default_filter(LogLevel::Trace), "warn,portcullis=trace");
-        assert_eq!(default_filter(LogLevel::Error), "error");
+        let others = "actix_http::h1=off";
+        assert_eq!(default_filter(LogLevel::Trace), format!("warn,{others},portcullis=trace"));
+        assert_eq!(default_filter(LogLevel::Error), format!("error,{others},portcullis=error"));
     }
 }

@@ -18,3 +18,5 @@ pub use error::{Fault, Invalid};
 pub use janitor::Cleaned;
 pub use limits::{Admission, AdmitError, Admitted, Charge, LimitClass, LimitError};
 pub use options::{EngineOptions, LimitOptions};
+/// The key that seals private keys at rest, one of an engine's [`Parts`].
+pub use portcullis_tokens::MasterKey;

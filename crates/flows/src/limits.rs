@@ -115,6 +115,24 @@ impl Engine {
         }
     }
 
+    /// Counts one request of a client address: [`admit`](Self::admit), and
+    /// [`charge`](Self::charge) where memory cannot tell.
+    ///
+    /// # Errors
+    /// [`LimitError`].
+    pub fn admit_address(
+        &self,
+        class: LimitClass,
+        client: IpAddr,
+        origin: &Origin,
+    ) -> Result<Option<Standing>, LimitError> {
+        match self.admit(class, client) {
+            Admission::Granted(standing) => Ok(standing),
+            Admission::Refused(standing) => Err(LimitError::Exceeded(standing)),
+            Admission::Ask(charge) => self.charge(&charge, origin),
+        }
+    }
+
     /// Asks the database what memory could not tell.
     ///
     /// # Errors
@@ -123,14 +141,7 @@ impl Engine {
         let Charge { key, policy, grant, now } = charge;
         match self.ask_store(key, policy, *grant, *now) {
             Ok(Ok((grant, log))) => Ok(Some(self.front.granted(key, policy, grant, &log, *now))),
-            Ok(Err(log)) => {
-                let first = self.front.exhausted(key, *now).is_none();
-                let standing = self.front.refused(key, policy, &log, *now);
-                if first {
-                    self.note_limit(policy, origin, *now);
-                }
-                Err(LimitError::Exceeded(standing))
-            }
+            Ok(Err(log)) => Err(self.refused(key, policy, &log, origin, *now)),
             Err(_) if policy.on_store_failure == OnStoreFailure::Open => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -156,21 +167,35 @@ impl Engine {
         })
     }
 
-    /// One hit that the front does not remember: a refund must be seen at once.
+    /// One hit about which memory is never asked: a refund must be seen at once.
     pub(crate) fn charge_exactly(
         &self,
         key: &BucketKey,
         policy: &Policy,
+        origin: &Origin,
         now: Instant,
-    ) -> Result<Standing, LimitError> {
+    ) -> Result<(), LimitError> {
         let grant = Grant { hits: 1, at: now };
         match self.ask_store(key, policy, grant, now)? {
-            Ok((_, log)) => Ok(log.standing(policy, now)),
-            Err(log) => {
-                let standing = Standing { remaining: 0, ..log.standing(policy, now) };
-                Err(LimitError::Exceeded(standing))
-            }
+            Ok(_) => Ok(()),
+            Err(log) => Err(self.refused(key, policy, &log, origin, now)),
         }
+    }
+
+    /// Remembers that the bucket is exhausted, and writes it down once until it opens.
+    fn refused(
+        &self,
+        key: &BucketKey,
+        policy: &Policy,
+        log: &HitLog,
+        origin: &Origin,
+        now: Instant,
+    ) -> LimitError {
+        let (standing, news) = self.front.refused(key, policy, log, now);
+        if news {
+            self.note_limit(policy, origin, now);
+        }
+        LimitError::Exceeded(standing)
     }
 
     /// Accepts an access token and counts the request: an accepted one towards its user, a missing

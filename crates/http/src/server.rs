@@ -1,6 +1,6 @@
 use std::{
     io,
-    net::SocketAddr,
+    net::{Shutdown, SocketAddr, TcpListener},
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -9,17 +9,26 @@ use actix_web::{
     App, HttpServer,
     dev::{Server, ServerHandle},
     middleware::from_fn,
+    rt::time::sleep,
     web::{self, Data, ServiceConfig},
 };
 use portcullis_flows::Engine;
 use portcullis_kernel::Entropy;
 use portcullis_limits::TrustedProxies;
+use socket2::SockRef;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    kit::{AppState, Blocking, HashQueue, Refusal, finish},
+    kit::{AppState, Blocking, Challenges, HashQueue, Refusal, finish},
     surfaces,
 };
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// Accepting ends within this time of being told to.
+const PAUSE: Duration = Duration::from_millis(10);
+/// What clients have sent is read within this time.
+const SETTLE: Duration = Duration::from_millis(200);
 
 /// How the server listens and what it allows at once.
 #[derive(Clone, Debug)]
@@ -56,6 +65,7 @@ impl AppState {
             hashes: HashQueue::new(options.hash_permits, options.hash_queue, options.hash_wait),
             proxies: options.trusted_proxies.clone(),
             https: options.public_url.starts_with("https://"),
+            challenges: Challenges::new(&options.public_url),
             openapi: surfaces::openapi(),
             stopping: AtomicBool::new(false),
         }
@@ -75,6 +85,7 @@ pub fn configure(config: &mut ServiceConfig) {
 pub struct Bound {
     server: Server,
     state: Data<AppState>,
+    listener: TcpListener,
     address: SocketAddr,
     signals: [Signal; 2],
 }
@@ -91,6 +102,9 @@ pub fn bind(
     let state = Data::new(AppState::new(engine, entropy, &options));
     let shared = state.clone();
     let threads = options.database_permits + options.hash_permits;
+    let listener = TcpListener::bind(options.bind)?;
+    SockRef::from(&listener).listen(BACKLOG)?;
+    let address = listener.local_addr()?;
     let server = HttpServer::new(move || {
         App::new().app_data(shared.clone()).wrap(from_fn(finish)).configure(configure)
     })
@@ -100,10 +114,9 @@ pub fn bind(
     .client_request_timeout(Duration::from_secs(10))
     .shutdown_timeout(options.shutdown_timeout.as_secs())
     .disable_signals()
-    .bind(options.bind)?;
-    let address = server.addrs().first().copied().unwrap_or(options.bind);
+    .listen(listener.try_clone()?)?;
     let signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
-    Ok(Bound { server: server.run(), state, address, signals })
+    Ok(Bound { server: server.run(), state, listener, address, signals })
 }
 
 impl Bound {
@@ -118,29 +131,40 @@ impl Bound {
     /// # Errors
     /// When the listener fails.
     pub async fn run(self) -> io::Result<()> {
-        let handle = self.server.handle();
-        let stop = actix_web::rt::spawn(stop_on_signal(self.signals, self.state, handle));
-        let served = self.server.await;
-        stop.abort();
-        served
+        let Self { mut server, state, listener, mut signals, .. } = self;
+        tokio::select! {
+            served = &mut server => return served,
+            () = heard(&mut signals) => {}
+        }
+        tracing::info!("stopping: running requests are let end, new ones are refused");
+        state.stop();
+        let stopped = drain(server.handle(), listener);
+        tokio::select! {
+            served = &mut server => served,
+            () = stopped => Ok(()),
+            () = heard(&mut signals) => {
+                tracing::warn!("stopping at once: running requests are cut");
+                Ok(())
+            }
+        }
     }
 }
 
-async fn stop_on_signal(
-    [mut terminate, mut interrupt]: [Signal; 2],
-    state: Data<AppState>,
-    handle: ServerHandle,
-) {
+/// Refuses new connections at once, and ends the others when what has come over them is answered.
+/// Without the pauses a request that has arrived, but was not begun, would lose its connection.
+async fn drain(handle: ServerHandle, listener: TcpListener) {
+    handle.pause().await;
+    sleep(PAUSE).await;
+    if let Err(error) = SockRef::from(&listener).shutdown(Shutdown::Both) {
+        tracing::debug!(%error, "the listener is closed later");
+    }
+    sleep(SETTLE).await;
+    handle.stop(true).await;
+}
+
+async fn heard([terminate, interrupt]: &mut [Signal; 2]) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-    }
-    tracing::info!("stopping: running requests are let end, new ones are refused");
-    state.stop();
-    let graceful = handle.stop(true);
-    tokio::select! {
-        () = graceful => {}
-        _ = terminate.recv() => handle.stop(false).await,
-        _ = interrupt.recv() => handle.stop(false).await,
     }
 }

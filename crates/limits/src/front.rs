@@ -111,21 +111,22 @@ impl Front {
         standing
     }
 
-    /// Notes that the database refused, so that it need not be asked before the bucket opens.
+    /// Notes that the database refused, so that it need not be asked before the bucket opens; says
+    /// whether that is news.
     pub fn refused(
         &self,
         key: &BucketKey,
         policy: &Policy,
         log: &HitLog,
         now: Instant,
-    ) -> Standing {
+    ) -> (Standing, bool) {
         let standing = Standing { remaining: 0, ..log.standing(policy, now) };
         let mut buckets = self.lock();
         make_room(&mut buckets, now);
         let exhausted = Some(standing);
         let known = Known { left: 0, until: now, slice: 1, exhausted, standing };
-        buckets.insert(key.clone(), known);
-        standing
+        let before = buckets.insert(key.clone(), known).and_then(|known| known.exhausted);
+        (standing, before.is_none_or(|before| before.reset <= now))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<BucketKey, Known>> {

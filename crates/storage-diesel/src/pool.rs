@@ -132,8 +132,15 @@ impl HandleError<ConnectError> for Reporter {
     }
 }
 
-/// Connections of one dialect. Clones are handles to the same pool.
-pub(crate) struct Pool<C: Connect>(r2d2::Pool<Manager<C>>);
+/// How long a unit of work waits while the database is away. The pool goes on trying by itself.
+const WAIT_WHILE_AWAY: Duration = Duration::from_millis(250);
+
+/// Connections of one dialect.
+pub(crate) struct Pool<C: Connect> {
+    connections: r2d2::Pool<Manager<C>>,
+    health: Arc<Health>,
+    acquire_timeout: Duration,
+}
 
 pub(crate) type Pooled<C> = PooledConnection<Manager<C>>;
 
@@ -147,19 +154,29 @@ impl<C: Connect> Pool<C> {
     ) -> Self {
         let health = Arc::new(Health::default());
         // r2d2 panics on zeroes.
+        let acquire_timeout = acquire_timeout.max(Duration::from_millis(1));
         let builder = r2d2::Pool::builder()
             .max_size(size.max(1))
             .min_idle(Some(0))
-            .connection_timeout(acquire_timeout.max(Duration::from_millis(1)))
+            .connection_timeout(acquire_timeout)
             .idle_timeout(lifetime.map(|lifetime| lifetime / 3))
             .max_lifetime(lifetime)
             .test_on_check_out(C::PING_AFTER.is_some())
             .error_handler(Box::new(Reporter(Arc::clone(&health))));
-        Self(builder.build_unchecked(Manager { connector, health }))
+        let manager = Manager { connector, health: Arc::clone(&health) };
+        Self { connections: builder.build_unchecked(manager), health, acquire_timeout }
     }
 
-    /// A connection, waited for as long as the options allow.
+    /// A connection, waited for as long as the options allow, and hardly at all while none can be
+    /// made: requests would only queue behind one another.
     pub(crate) fn acquire(&self) -> StoreResult<Pooled<C>> {
-        self.0.get().map_err(|error| StoreError::Unavailable(Box::new(error)))
+        let wait = if self.is_away() { WAIT_WHILE_AWAY } else { self.acquire_timeout };
+        let wait = wait.min(self.acquire_timeout);
+        self.connections.get_timeout(wait).map_err(|error| StoreError::Unavailable(Box::new(error)))
+    }
+
+    /// There is no connection, and the last attempt to make one failed.
+    fn is_away(&self) -> bool {
+        self.health.failing.load(Ordering::Relaxed) && self.connections.state().connections == 0
     }
 }

@@ -1,5 +1,5 @@
 use portcullis_kernel::{Entropy, Instant, SecretString, SessionId, TokenId, UserId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use time::Duration;
 
 use crate::{
@@ -44,6 +44,14 @@ pub struct AccessClaims {
     pub jti: String,
     /// The session it belongs to.
     pub sid: String,
+    /// Not valid before, Unix seconds (RFC 7519 §4.1.5); never issued, but honoured.
+    #[serde(default, deserialize_with = "number", skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
+}
+
+/// A claim that may be absent, but is a number where it is not: `null` is none.
+fn number<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<i64>, D::Error> {
+    i64::deserialize(claim).map(Some)
 }
 
 /// A signed access token on its way out.
@@ -92,6 +100,7 @@ impl AccessTokenPolicy {
             aud: self.audience.clone(),
             jti: TokenId::generate(now, entropy)?.to_string(),
             sid: subject.session.to_string(),
+            nbf: None,
         };
         let token = jwt::encode(&key.header, &claims, key.signer.as_ref())?;
         Ok(IssuedAccessToken { token: token.into(), expires_in })
@@ -119,6 +128,9 @@ impl AccessTokenPolicy {
         }
         if now.unix_timestamp() >= claims.exp.saturating_add(LEEWAY_SECONDS) {
             return Err(InvalidJwt::Expired);
+        }
+        if claims.nbf.is_some_and(|nbf| now.unix_timestamp() < nbf.saturating_sub(LEEWAY_SECONDS)) {
+            return Err(InvalidJwt::Claims);
         }
         let user = claims.sub.parse().map_err(|_| InvalidJwt::Claims)?;
         let session = claims.sid.parse().map_err(|_| InvalidJwt::Claims)?;

@@ -159,7 +159,9 @@ impl RefreshState {
             None if self.token.expires_at <= now => Judgement::Dead,
             None => Judgement::Rotate,
             Some(used_at) => {
-                let recent = now - used_at < policy.race_window;
+                // A clock may be behind that of the instance that rotated it.
+                let age = (now - used_at).max(Duration::ZERO);
+                let recent = age < policy.race_window;
                 let successor_unused = self.session.generation == self.token.generation + 1;
                 if recent && successor_unused { Judgement::Raced } else { Judgement::Replayed }
             }
@@ -190,10 +192,10 @@ mod tests {
     /// A token of generation 3, used at second 100 or not, in a session at `generation`.
     fn state(used: bool, generation: i32) -> RefreshState {
         let policy = RefreshPolicy::default();
-        let user = UserId::generate(at(0), &Steps).unwrap();
+        let owner = UserId::generate(at(0), &Steps).unwrap();
         let id = SessionId::generate(&Steps).unwrap();
         let mut session =
-            Session::begin(id, user, &Origin::local(), at(0) + policy.absolute, at(0));
+            Session::begin(id, owner, &Origin::local(), at(0) + policy.absolute, at(0));
         session.generation = generation;
         let mut token = policy.row(&RefreshToken::generate(&Steps).unwrap(), &session, 3, at(0));
         token.used_at = used.then(|| at(100));
@@ -242,6 +244,7 @@ mod tests {
         assert_eq!(state(true, 5).judge(&policy, at(101)), Judgement::Replayed);
         let strict = RefreshPolicy { race_window: Duration::ZERO, ..policy };
         assert_eq!(state(true, 4).judge(&strict, at(100)), Judgement::Replayed);
+        assert_eq!(state(true, 4).judge(&strict, at(99)), Judgement::Replayed, "a clock behind");
     }
 
     #[test]

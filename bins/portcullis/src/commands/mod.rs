@@ -42,15 +42,13 @@ enum Needs {
 /// An engine over the database of the settings, whose schema must be up to date.
 fn engine(settings: &cli::Settings, needs: &Needs) -> Result<Engine> {
     let loaded = Loaded::read(&settings.place())?;
-    let open = || {
-        let target = loaded.database().map_err(Problems::one)?;
-        wiring::open_database(&loaded, target, Pending::Refuse)
-    };
+    let target = loaded.database().map_err(Problems::one)?;
+    let database = wiring::open_database(&loaded, target, Pending::Refuse)?;
     match needs {
-        Needs::Rows => wiring::engine_without_keys(&loaded, open()?),
+        Needs::Rows => wiring::engine_without_keys(&loaded, database),
         Needs::MasterKey => {
             let master_key = wiring::find_master_key(&loaded)?;
-            wiring::engine_with_keys(&loaded, open()?, master_key)
+            wiring::engine_with_keys(&loaded, database, master_key)
         }
     }
 }

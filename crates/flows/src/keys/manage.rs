@@ -1,8 +1,10 @@
+use std::cmp::Reverse;
+
 use portcullis_audit::{Action, Actor};
 use portcullis_kernel::{Instant, Origin, StoreError, UniqueKey};
-use portcullis_storage::StorageExt;
+use portcullis_storage::{StorageExt, UnitOfWork};
 use portcullis_tokens::{
-    KeyPurpose, KeySet, KeyState, LoadKeysError, MasterKey, SealError, SigningKey,
+    KeyPolicy, KeyPurpose, KeySet, KeyState, LoadKeysError, MasterKey, SealError, SigningKey,
 };
 use time::Duration;
 
@@ -93,13 +95,9 @@ impl Engine {
             .with_detail(&next.kid);
         let done = self.storage.transact(|uow| -> Result<(), StoreError> {
             uow.signing_keys().insert(&next)?;
-            for key in stored.iter().filter(|key| key.purpose == purpose) {
-                if key.retired_at.is_none_or(|at| at > next.active_from) {
-                    let mut key = key.clone();
-                    key.retire(next.active_from, policy);
-                    uow.signing_keys().set_end(&key.kid, key.retired_at, key.removed_at)?;
-                }
-            }
+            // Read anew: a key may have been retired while the next one was made.
+            let keys = uow.signing_keys().list()?;
+            set_ends(uow, &hand_over(keys, purpose, now, policy))?;
             uow.audit().append(&event)
         });
         match done {
@@ -109,10 +107,11 @@ impl Engine {
         }
     }
 
-    /// Retires a key before its time.
+    /// Retires a key before its time. If it was to follow another one, that one signs on until the
+    /// next begins.
     ///
     /// # Errors
-    /// [`KeyError::LastActive`] when no other key of its purpose signs now, or none goes on to.
+    /// [`KeyError::LastActive`] when no other key of its purpose signs now.
     pub fn retire_key(&self, kid: &str, how: RetireKey) -> Result<SigningKey, KeyError> {
         let now = self.now();
         let event = self
@@ -120,9 +119,12 @@ impl Engine {
             .map_err(Fault::from)?
             .with_detail(kid);
         self.storage.transact(|uow| {
-            let keys = uow.signing_keys().list()?;
-            let key = plan_end(&keys, kid, how, now, self.options.keys.linger)?;
-            uow.signing_keys().set_end(kid, key.retired_at, key.removed_at)?;
+            let policy = self.options.keys;
+            let mut keys = uow.signing_keys().list()?;
+            let key = plan_end(&keys, kid, how, now, policy.linger)?;
+            keys.retain(|other| other.kid != kid);
+            set_ends(uow, std::slice::from_ref(&key))?;
+            set_ends(uow, &hand_over(keys, key.purpose, now, policy))?;
             uow.audit().append(&event)?;
             Ok(key)
         })
@@ -166,6 +168,37 @@ impl Engine {
     }
 }
 
+/// Plans that each key of a purpose signs until a later one begins, and the last one without end.
+fn hand_over(
+    mut keys: Vec<SigningKey>,
+    purpose: KeyPurpose,
+    now: Instant,
+    policy: KeyPolicy,
+) -> Vec<SigningKey> {
+    let goes_on = |key: &SigningKey| {
+        key.purpose == purpose && matches!(key.state(now), KeyState::Published | KeyState::Active)
+    };
+    keys.retain(goes_on);
+    keys.sort_by_key(|key| Reverse(key.generation));
+    let mut later_begins = None;
+    for key in &mut keys {
+        (key.retired_at, key.removed_at) = (None, None);
+        if let Some(at) = later_begins {
+            key.retire(at, policy);
+        }
+        let begins = key.active_from;
+        later_begins = Some(later_begins.map_or(begins, |later| begins.min(later)));
+    }
+    keys
+}
+
+fn set_ends(uow: &mut dyn UnitOfWork, keys: &[SigningKey]) -> Result<(), StoreError> {
+    for key in keys {
+        uow.signing_keys().set_end(&key.kid, key.retired_at, key.removed_at)?;
+    }
+    Ok(())
+}
+
 fn plan_end(
     keys: &[SigningKey],
     kid: &str,
@@ -180,10 +213,10 @@ fn plan_end(
         }
         _ => {}
     }
-    // Another key must sign now, and one must go on: a planned rotation has given the others an end.
-    let others = || keys.iter().filter(|other| other.kid != kid && other.purpose == key.purpose);
-    let one_signs = others().any(|other| other.state(now) == KeyState::Active);
-    if !one_signs || others().all(|other| other.retired_at.is_some()) {
+    let another_signs = keys.iter().any(|other| {
+        other.kid != kid && other.purpose == key.purpose && other.state(now) == KeyState::Active
+    });
+    if !another_signs {
         return Err(KeyError::LastActive);
     }
     key.retired_at = Some(key.retired_at.map_or(now, |at| at.min(now)));

@@ -3,7 +3,7 @@ use portcullis_kernel::{Instant, SessionId, StoreError};
 use portcullis_storage::StorageExt;
 use portcullis_tokens::InvalidJwt;
 
-use crate::{Engine, Fault, error::classify};
+use crate::{Engine, Fault, error::classify, keys::OpenKeysError};
 
 /// A user whose access token was accepted.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl Engine {
         let policy = &self.options.access;
         let verified = match policy.verify(&self.keys.current(), token, now) {
             // Another instance may have begun to sign with a key that this one has not read yet.
-            Err(InvalidJwt::UnknownKey) if self.reread_keys(now) => {
+            Err(InvalidJwt::UnknownKey) if self.reread_keys(now)? => {
                 policy.verify(&self.keys.current(), token, now)
             }
             verified => verified,
@@ -61,8 +61,15 @@ impl Engine {
     }
 
     /// Reads the keys anew unless that was done within the last second; says whether it was done.
-    fn reread_keys(&self, now: Instant) -> bool {
-        let recent = self.keys_read_at().is_some_and(|at| now - at < time::Duration::SECOND);
-        !recent && self.reload_keys().is_ok()
+    /// While the database is away a new key cannot be told from none, so that is a fault.
+    fn reread_keys(&self, now: Instant) -> Result<bool, Fault> {
+        if self.keys_read_at().is_some_and(|at| now - at < time::Duration::SECOND) {
+            return Ok(false);
+        }
+        match self.reload_keys() {
+            Ok(()) => Ok(true),
+            Err(OpenKeysError::Fault(fault)) => Err(fault),
+            Err(_) => Ok(false),
+        }
     }
 }

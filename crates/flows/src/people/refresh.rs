@@ -2,7 +2,9 @@ use portcullis_audit::{Action, Actor};
 use portcullis_identity::User;
 use portcullis_kernel::{Field, FieldErrors, Instant, Origin, SecretString, SessionId};
 use portcullis_storage::{StorageExt, UnitOfWork};
-use portcullis_tokens::{Judgement, OnReplay, RefreshPolicy, RefreshState, RefreshToken};
+use portcullis_tokens::{
+    Judgement, OnReplay, RefreshPolicy, RefreshState, RefreshToken, SignError,
+};
 
 use super::Tokens;
 use crate::{Engine, Fault, Invalid, error::classify};
@@ -49,6 +51,10 @@ impl Engine {
         origin: &Origin,
     ) -> Result<Tokens, RefreshError> {
         let token = token.ok_or(RefreshError::InvalidToken)?;
+        // No token is spent for a client who could not be given another.
+        if !self.can_sign() {
+            return Err(Fault::from(SignError::NoActiveKey).into());
+        }
         let now = self.now();
         let successor = RefreshToken::generate(self.entropy.as_ref()).map_err(Fault::from)?;
         let rotated =

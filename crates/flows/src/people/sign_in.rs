@@ -88,7 +88,7 @@ impl Engine {
             BucketKey::mailbox(&self.options.limits.sign_in_failures, attempt.email.as_str());
         // Counted before it is judged, so that parallel guesses cannot outrun the count; a right
         // password gets its place back.
-        let charged = self.charge_sign_in_failure(&bucket, known_here, now)?;
+        let charged = self.charge_sign_in_failure(&bucket, known_here, origin, now)?;
 
         let presented = attempt.password.expose_secret();
         let hash = account.as_ref().and_then(|account| account.hash.as_ref());
@@ -112,7 +112,9 @@ impl Engine {
         let renewed = if verdict.outdated { self.rehash(attempt.password.clone())? } else { None };
         let new = self.new_session(user, origin, now)?;
         let renewed = renewed.as_ref().unwrap_or(hash);
-        if self.store_sign_in(user, (hash, renewed), &new, origin, now)? {
+        if self.store_sign_in(user, (hash, renewed), &new, origin, now)?
+            || self.store_beside_renewal(user, presented, &new, origin, now)?
+        {
             Ok(SignedIn { user: user.clone(), tokens: new.tokens })
         } else {
             Err(SignInError::InvalidCredentials)
@@ -145,14 +147,15 @@ impl Engine {
         &self,
         bucket: &BucketKey,
         known_here: bool,
+        origin: &Origin,
         now: Instant,
     ) -> Result<bool, SignInError> {
         let limits = &self.options.limits;
         if !limits.enabled || known_here {
             return Ok(false);
         }
-        match self.charge_exactly(bucket, &limits.sign_in_failures, now) {
-            Ok(_) => Ok(true),
+        match self.charge_exactly(bucket, &limits.sign_in_failures, origin, now) {
+            Ok(()) => Ok(true),
             Err(LimitError::Exceeded(standing)) => Err(SignInError::TooManyFailures(standing)),
             Err(LimitError::Store(error)) => Err(Fault::from(error).into()),
         }
@@ -198,6 +201,23 @@ impl Engine {
             uow.audit().append(&event)?;
             Ok(true)
         })
+    }
+
+    /// Stores the session though the hash is another one by now: when a sign-in beside this one
+    /// renewed it, the password is still right.
+    fn store_beside_renewal(
+        &self,
+        user: &User,
+        presented: &str,
+        new: &NewSession,
+        origin: &Origin,
+        now: Instant,
+    ) -> Result<bool, Fault> {
+        let Some(hash) = self.storage.read(|uow| uow.passwords().find(user.id))? else {
+            return Ok(false);
+        };
+        let matches = self.hasher.verify(presented, Some(&hash))?.matches;
+        Ok(matches && self.store_sign_in(user, (&hash, &hash), new, origin, now)?)
     }
 
     fn failure(

@@ -66,33 +66,36 @@ fn is_plain_json(request: &HttpRequest) -> bool {
 /// The members of a JSON body, each taken out as the field that a flow judges.
 pub(crate) struct JsonBody {
     members: Map<String, Value>,
-    repeated: Vec<String>,
+    faults: FieldErrors,
 }
 
 impl JsonBody {
     /// Reads an object whose members of interest are `known`; others are ignored, unless they
-    /// stand twice.
+    /// stand twice or cannot be read.
     pub(crate) fn parse(bytes: &[u8], known: &[&str]) -> Result<Self, Refusal> {
         let strict = parse_object(bytes)
             .map_err(|_| Refusal::malformed("The body must be one JSON object."))?;
-        let mut errors = FieldErrors::default();
-        for name in strict.repeated.iter().filter(|name| !known.contains(&name.as_str())) {
+        let mut faults = FieldErrors::default();
+        let twice = strict.repeated.iter().map(|name| (name, TWICE));
+        let unreadable = strict.unreadable.iter().map(|name| (name, UNREADABLE));
+        let mut unknown = false;
+        for (name, fault) in twice.chain(unreadable) {
             let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-            errors.add(&shown, TWICE);
+            faults.add(&shown, fault);
+            unknown |= !known.contains(&name.as_str());
         }
-        if errors.is_empty() {
-            Ok(Self { members: strict.members, repeated: strict.repeated })
-        } else {
+        if unknown {
             let mut refusal = Refusal::malformed("Request validation failed.");
-            refusal.fields = Some(errors);
-            Err(refusal)
+            refusal.fields = Some(faults);
+            return Err(refusal);
         }
+        Ok(Self { members: strict.members, faults })
     }
 
     /// A string member.
     pub(crate) fn string(&mut self, name: &str) -> Field<String> {
-        if self.repeated.iter().any(|repeated| repeated == name) {
-            return Field::Invalid(TWICE.into());
+        if let Some((_, fault)) = self.faults.iter().find(|(at_fault, _)| *at_fault == name) {
+            return Field::Invalid(fault.to_owned());
         }
         match self.members.remove(name) {
             None | Some(Value::Null) => Field::Absent,
@@ -113,6 +116,7 @@ impl JsonBody {
 }
 
 const TWICE: &str = "must be given only once";
+const UNREADABLE: &str = "is not well-formed";
 
 #[cfg(test)]
 mod tests {
@@ -120,23 +124,24 @@ mod tests {
 
     #[test]
     fn members_become_fields() {
-        let text = br#"{"a":"x","b":null,"c":5,"d":"1","d":"2","e":null,"z":[]}"#;
-        let mut body = JsonBody::parse(text, &["a", "b", "c", "d", "e"]).unwrap();
+        let text = br#"{"a":"x","b":null,"c":5,"d":"1","d":"2","e":null,"f":"\ud800","z":[]}"#;
+        let mut body = JsonBody::parse(text, &["a", "b", "c", "d", "e", "f"]).unwrap();
         assert_eq!(body.string("a"), Field::from("x"));
         assert_eq!(body.string("b"), Field::Absent);
         assert_eq!(body.string("c"), Field::Invalid("must be a string".into()));
         assert_eq!(body.string("d"), Field::Invalid(TWICE.into()));
+        assert_eq!(body.string("f"), Field::Invalid(UNREADABLE.into()));
         assert_eq!(body.string("nothing"), Field::Absent);
         assert_eq!(body.clearable("e"), Some(Field::Absent));
         assert_eq!(body.clearable("nothing"), None);
     }
 
     #[test]
-    fn an_unknown_member_that_stands_twice_is_refused_by_name() {
-        let Err(refusal) = JsonBody::parse(br#"{"role":1,"role":2}"#, &["email"]) else {
-            panic!("accepted")
-        };
+    fn an_unknown_member_at_fault_is_refused_by_name() {
+        let text = br#"{"role":1,"role":2,"x":1e999,"email":"a","email":"b"}"#;
+        let Err(refusal) = JsonBody::parse(text, &["email"]) else { panic!("accepted") };
         let fields = refusal.fields.unwrap();
-        assert_eq!(fields.iter().collect::<Vec<_>>(), [("role", TWICE)]);
+        let named: Vec<_> = fields.iter().collect();
+        assert_eq!(named, [("email", TWICE), ("role", TWICE), ("x", UNREADABLE)]);
     }
 }

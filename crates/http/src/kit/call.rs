@@ -84,17 +84,24 @@ impl Call {
         JsonBody::parse(&self.bytes().await?, known)
     }
 
-    /// Reads the body without looking into it: what is wrong inside is told only to callers with a
-    /// good credential. A client address over its limit is refused before.
-    pub(crate) async fn bytes(&mut self) -> Result<Bytes, Refusal> {
-        read_json_bytes(&self.request, &mut self.payload).await
-    }
-
-    /// Refuses a client address that memory knows to be over its limit; counts nothing.
-    pub(crate) fn refuse_exhausted(&self) -> Result<(), Refusal> {
+    /// Reads the body of a route that wants a credential, without looking into it: what is wrong
+    /// inside is told only to callers with a good one. A client address over its limit is refused
+    /// before; a body that is refused counts towards it, as no credential was looked at.
+    pub(crate) async fn bytes_before_bearer(&mut self) -> Result<Bytes, Refusal> {
         let client = self.context.origin.client;
         let over = client.and_then(|ip| self.engine().exhausted(LimitClass::Anonymous, ip));
-        over.map_or(Ok(()), |standing| Err(self.over(standing)))
+        if let Some(standing) = over {
+            return Err(self.over(standing));
+        }
+        let read = self.bytes().await;
+        if read.is_err() {
+            self.limit(LimitClass::Anonymous).await?;
+        }
+        read
+    }
+
+    async fn bytes(&mut self) -> Result<Bytes, Refusal> {
+        read_json_bytes(&self.request, &mut self.payload).await
     }
 
     /// Runs `work` on a blocking thread.
@@ -125,6 +132,7 @@ impl Call {
         work: impl FnOnce(&Engine, Caller, &Origin) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let token = bearer(&self.request);
+        let token_sent = token.is_some();
         let Some(client) = self.context.origin.client else {
             return Err(Refusal::internal("a request without a client address"));
         };
@@ -140,9 +148,8 @@ impl Call {
             Err(AdmitError::Limit(error)) => Err(self.limited(error)),
             Err(AdmitError::Unauthenticated(error, standing)) => {
                 self.show(standing);
-                let sent = self.request.headers().contains_key(AUTHORIZATION);
                 let mut refusal = Refusal::of(error);
-                refusal.token_refused = sent;
+                refusal.token_refused = token_sent;
                 Err(refusal)
             }
             Err(error) => Err(Refusal::internal(error.to_string())),

@@ -118,6 +118,45 @@ mod tests {
         }
     }
 
+    /// The table of the specification.
+    #[test]
+    fn every_code_has_its_spelling_in_every_envelope() {
+        use portcullis_kernel::codes as c;
+        let invalid = "invalid_request";
+        let table = [
+            (c::VALIDATION_ERROR, "INVALID_REQUEST", invalid, invalid),
+            (c::NOT_FOUND, "NOT_FOUND", invalid, c::NOT_FOUND),
+            (c::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", invalid, c::METHOD_NOT_ALLOWED),
+            (c::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", invalid, c::PAYLOAD_TOO_LARGE),
+            (
+                c::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_MEDIA_TYPE",
+                invalid,
+                c::UNSUPPORTED_MEDIA_TYPE,
+            ),
+            (c::UNAUTHORIZED, "UNAUTHORIZED", "invalid_client", c::UNAUTHORIZED),
+            (c::FORBIDDEN, "FORBIDDEN", "insufficient_scope", c::FORBIDDEN),
+            (c::CONFLICT, "CONFLICT", invalid, c::CONFLICT),
+            (c::RATE_LIMITED, "RATE_LIMIT_EXCEEDED", "slow_down", c::RATE_LIMITED),
+            (c::INTERNAL_ERROR, "INTERNAL_ERROR", "server_error", c::INTERNAL_ERROR),
+            (
+                c::SERVICE_UNAVAILABLE,
+                "SERVICE_UNAVAILABLE",
+                "temporarily_unavailable",
+                c::SERVICE_UNAVAILABLE,
+            ),
+        ];
+        for (code, agents, oauth, problem) in table {
+            let refusal = Refusal::new(StatusCode::BAD_REQUEST, code, "Why.");
+            let told = |envelope: Envelope| envelope.render(&refusal);
+            assert_eq!(told(Envelope::People)["error"]["code"], code);
+            assert_eq!(told(Envelope::Agents)["error"]["code"], agents);
+            assert_eq!(told(Envelope::OAuth)["error"], oauth);
+            assert_eq!(told(Envelope::Problem)["code"], problem);
+            assert_eq!(told(Envelope::Problem)["error"], problem);
+        }
+    }
+
     #[test]
     fn the_same_refusal_in_every_envelope() {
         let refusal = Refusal::from_status(StatusCode::NOT_FOUND);

@@ -31,7 +31,8 @@ pub async fn finish<B: MessageBody>(
     let response = next.call(request).await?;
 
     let path = response.request().path().to_owned();
-    let envelope = Envelope::of(&path);
+    // As the router reads it: an encoded letter is that letter (RFC 3986 §6.2.2.2).
+    let envelope = Envelope::of(response.request().match_info().as_str());
     let mut shown = context.standing.get();
     let status = response.status();
     let mut response = if status.is_client_error() || status.is_server_error() {
@@ -41,7 +42,7 @@ pub async fn finish<B: MessageBody>(
         let refusal = refusal.unwrap_or(&fallback);
         shown = refusal.standing.or(shown);
         log_cause(refusal, &context.origin);
-        let rendered = render(refusal, envelope);
+        let rendered = render(refusal, envelope, &state);
         ServiceResponse::new(request, rendered.map_into_right_body())
     } else {
         response.map_into_left_body()
@@ -84,7 +85,7 @@ fn new_request_id(state: &AppState) -> String {
     }
 }
 
-fn render(refusal: &Refusal, envelope: Envelope) -> HttpResponse {
+fn render(refusal: &Refusal, envelope: Envelope, state: &AppState) -> HttpResponse {
     let mut answer = HttpResponse::build(refusal.status);
     answer.content_type(envelope.content_type());
     if let Some(seconds) = refusal.retry_after {
@@ -94,8 +95,7 @@ fn render(refusal: &Refusal, envelope: Envelope) -> HttpResponse {
         answer.insert_header((header::ALLOW, allow.as_str()));
     }
     if refusal.status == actix_web::http::StatusCode::UNAUTHORIZED {
-        let challenge =
-            if refusal.token_refused { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+        let challenge = state.challenges.challenge(refusal.token_refused);
         answer.insert_header((header::WWW_AUTHENTICATE, challenge));
     }
     answer.body(envelope.render(refusal).to_string())

@@ -1,31 +1,69 @@
-//! JSON objects read strictly: a member that stands twice is found, not silently dropped.
+//! JSON objects read strictly: a member that stands twice is found, not silently dropped, and one
+//! that cannot be read spoils no other.
 
-use std::{cell::RefCell, fmt};
+use std::{cell::Cell, fmt};
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value, value::RawValue};
 
-/// An object, and the names of its members that stood more than once.
+/// An object, and the names of its members that are at fault.
+#[derive(Default)]
 pub(super) struct Strict {
     pub(super) members: Map<String, Value>,
+    /// Stood more than once, or hold an object in which one did.
     pub(super) repeated: Vec<String>,
+    /// Hold half a surrogate pair, a number beyond every size, or too many levels.
+    pub(super) unreadable: Vec<String>,
 }
 
-/// Reads one JSON object. Members repeated inside a nested object count for the outer member.
+/// Reads one JSON object.
 pub(super) fn parse_object(bytes: &[u8]) -> Result<Strict, serde_json::Error> {
-    let repeated = RefCell::default();
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Node { repeated: &repeated, top: true }.deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    match value {
-        Value::Object(members) => Ok(Strict { members, repeated: repeated.into_inner() }),
-        _ => Err(serde_json::Error::custom("not an object")),
+    serde_json::from_slice(bytes)
+}
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
     }
 }
 
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Strict;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Strict, A::Error> {
+        let mut strict = Strict::default();
+        while let Some((name, raw)) = members.next_entry::<String, &RawValue>()? {
+            strict.add(name, raw.get());
+        }
+        Ok(strict)
+    }
+}
+
+impl Strict {
+    fn add(&mut self, name: String, raw: &str) {
+        let repeated = Cell::new(self.members.contains_key(&name));
+        let mut deserializer = serde_json::Deserializer::from_str(raw);
+        let value = Node { repeated: &repeated }.deserialize(&mut deserializer);
+        if value.is_err() {
+            self.unreadable.push(name.clone());
+        }
+        if repeated.get() {
+            self.repeated.push(name.clone());
+        }
+        self.members.insert(name, value.unwrap_or_default());
+    }
+}
+
+/// Reads a value, and notes whether a member stood twice in any object of it.
+#[derive(Clone, Copy)]
 struct Node<'r> {
-    repeated: &'r RefCell<Vec<String>>,
-    top: bool,
+    repeated: &'r Cell<bool>,
 }
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
@@ -73,7 +111,7 @@ impl<'de> Visitor<'de> for Node<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self.inner())? {
+        while let Some(item) = items.next_element_seed(self)? {
             list.push(item);
         }
         Ok(list.into())
@@ -82,28 +120,12 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let before = self.repeated.borrow().len();
-            let value = members.next_value_seed(self.inner())?;
-            if self.top {
-                // Whatever was repeated inside is a fault of this member.
-                let mut repeated = self.repeated.borrow_mut();
-                if repeated.len() > before {
-                    repeated.truncate(before);
-                    repeated.push(name.clone());
-                }
+            let value = members.next_value_seed(self)?;
+            if object.insert(name, value).is_some() {
+                self.repeated.set(true);
             }
-            if object.contains_key(&name) {
-                self.repeated.borrow_mut().push(name.clone());
-            }
-            object.insert(name, value);
         }
         Ok(object.into())
-    }
-}
-
-impl<'r> Node<'r> {
-    fn inner(&self) -> Node<'r> {
-        Node { repeated: self.repeated, top: false }
     }
 }
 
@@ -128,10 +150,19 @@ mod tests {
     }
 
     #[test]
+    fn i3_a_member_that_cannot_be_read_is_named() {
+        let deep = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
+        for text in ["{\"a\":\"\\ud800\",\"b\":1}", "{\"b\":1,\"a\":1e999}", deep.as_str()] {
+            let strict = parse_object(text.as_bytes()).unwrap();
+            assert_eq!(strict.unreadable, ["a"]);
+            assert_eq!(strict.members["a"], Value::Null);
+        }
+    }
+
+    #[test]
     fn i3_hostile_texts_are_errors() {
-        let deep = format!("{}{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
         let lists = format!("{{\"a\":{}", "[".repeat(100_000));
-        let hostile: [&[u8]; 12] = [
+        let hostile: [&[u8]; 11] = [
             b"",
             b"{",
             b"[]",
@@ -139,10 +170,9 @@ mod tests {
             b"null",
             b"\xff\xfe{}",
             b"{}{}",
-            b"{\"a\":\"\\ud800\"}",
             b"\xef\xbb\xbf{}",
-            b"{\"a\":1e999}",
-            deep.as_bytes(),
+            b"{\"\\ud800\":1}",
+            b"{\"a\":\"\xff\"}",
             lists.as_bytes(),
         ];
         for text in hostile {
@@ -154,7 +184,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in any::<Vec<u8>>()) {
-            let ours = parse_object(&bytes).is_ok();
+            let ours = parse_object(&bytes).is_ok_and(|strict| strict.unreadable.is_empty());
             let theirs = serde_json::from_slice::<Map<String, Value>>(&bytes).is_ok();
             prop_assert_eq!(ours, theirs);
         }

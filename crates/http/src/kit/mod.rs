@@ -3,6 +3,7 @@
 mod blocking;
 mod body;
 mod call;
+mod challenge;
 mod envelope;
 mod finish;
 mod json;
@@ -14,6 +15,7 @@ mod wire_time;
 pub(crate) use blocking::{Blocking, HashQueue};
 pub(crate) use body::JsonBody;
 pub(crate) use call::{Answer, Call};
+pub(crate) use challenge::Challenges;
 pub use finish::finish;
 pub(crate) use refusal::Refusal;
 pub(crate) use routes::Routes;

@@ -21,8 +21,7 @@ pub(super) fn mount(routes: &mut Routes) {
         (status = 503, description = "`service_unavailable`", body = PeopleError),
     ))]
 async fn logout(mut call: Call) -> Answer {
-    call.refuse_exhausted()?;
-    let bytes = call.bytes().await?;
+    let bytes = call.bytes_before_bearer().await?;
     call.as_user(move |engine, caller, origin| {
         let mut body = JsonBody::parse(&bytes, &["refresh_token"])?;
         let input = SignOut { refresh_token: body.secret("refresh_token") };

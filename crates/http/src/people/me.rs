@@ -47,8 +47,7 @@ async fn show(call: Call) -> Answer {
         (status = 503, description = "`service_unavailable`", body = PeopleError),
     ))]
 async fn update(mut call: Call) -> Answer {
-    call.refuse_exhausted()?;
-    let bytes = call.bytes().await?;
+    let bytes = call.bytes_before_bearer().await?;
     let user = call
         .as_user(move |engine, caller, origin| {
             let mut body = JsonBody::parse(&bytes, &["display_name"])?;

@@ -1,0 +1,26 @@
+//! The server as a process: started, stopped, killed, cut off from its database and overloaded, on
+//! SQLite and on PostgreSQL.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "all of it is test code"
+)]
+
+mod commands;
+mod crash;
+mod first_start;
+mod harness;
+mod hashing;
+mod hostile;
+mod outage;
+mod parallel;
+mod refused_start;
+mod secrecy;
+mod shared;
+mod signing_keys;
+mod stop;

@@ -1,0 +1,209 @@
+//! No secret in any log line or at rest, and no hostile text as it came.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::harness::{
+    Account, Home, Request, Server, Tokens, database, each_database, people::rotation, random,
+};
+
+/// Texts that must not appear anywhere, in the forms in which they might.
+#[derive(Default)]
+struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// The letters and digits of a secret stay as they are when it is escaped or percent-encoded.
+    fn add(&mut self, secret: &str) {
+        let words = secret.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-');
+        self.0.extend(words.filter(|word| word.len() >= 16).map(str::to_owned));
+        self.0.push(secret.to_owned());
+        self.0.push(base64(secret.as_bytes()));
+        self.0.push(secret.bytes().map(|byte| format!("{byte:02x}")).collect());
+    }
+
+    fn add_account(&mut self, account: &Account) {
+        self.add(&account.password);
+    }
+
+    fn add_tokens(&mut self, tokens: &Tokens) {
+        self.add(&tokens.refresh);
+        self.add(tokens.access.rsplit('.').next().unwrap());
+        self.add(&tokens.access);
+    }
+
+    #[track_caller]
+    fn assert_absent(&self, place: &str, text: &[u8]) {
+        if let Some(secret) = self.find(text) {
+            panic!("{secret} is in {place}");
+        }
+    }
+
+    /// The header of a token is the same for all, and no secret.
+    fn find(&self, text: &[u8]) -> Option<&String> {
+        let is_header = |secret: &str| secret.starts_with("eyJ") && !secret.contains('.');
+        let mut secrets = self.0.iter().filter(|secret| secret.len() >= 16 && !is_header(secret));
+        secrets.find(|secret| text.windows(secret.len()).any(|window| window == secret.as_bytes()))
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const SYMBOLS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let symbols = bytes.chunks_exact(3).flat_map(|chunk| {
+        let bits = u32::from(chunk[0]) << 16 | u32::from(chunk[1]) << 8 | u32::from(chunk[2]);
+        [18, 12, 6, 0].map(|shift| char::from(SYMBOLS[(bits >> shift & 63) as usize]))
+    });
+    symbols.collect()
+}
+
+/// Each kind of call, good and bad, each way in which a secret may be sent.
+fn session(server: &Server) -> Secrets {
+    let mut secrets = Secrets::default();
+    let mut client = server.client();
+    let account = Account::new();
+    secrets.add_account(&account);
+    let first = account.register(&mut client);
+    client.ask(&account.registration()).with_status(409);
+    let wrong = Account { email: account.email.clone(), ..Account::new() };
+    secrets.add_account(&wrong);
+    client.ask(&wrong.sign_in()).with_status(401);
+    let second = account.signed_in(&mut client);
+    let third = second.rotate(&mut client);
+    client.ask(&second.rotation()).with_status(401);
+    for tokens in [&first, &second, &third] {
+        secrets.add_tokens(tokens);
+    }
+    client.ask(&first.me()).with_status(200);
+    let named = Request::put("/v1/users/me", &json!({ "display_name": "A name" }));
+    client.ask(&named.bearer(&first.access)).with_status(200);
+    client.ask(&Request::get("/v1/auth/sessions").bearer(&first.access)).with_status(200);
+
+    let query = format!("secret-in-query-{:016x}", random());
+    secrets.add(&query);
+    client.get(&format!("/v1/users/me?access_token={query}")).with_status(401);
+    client.get(&format!("/v1/users/me?access_token={}", first.access)).with_status(401);
+    client.get(&format!("/nothing/here?token={query}")).with_status(404);
+    let forged = format!("forged-{:016x}", random());
+    secrets.add(&forged);
+    client.ask(&Request::get("/v1/users/me").bearer(&forged)).with_status(401);
+    client.ask(&rotation(&forged)).with_status(401);
+    let basic = Request::get("/v1/users/me").header("Authorization", &format!("Basic {forged}"));
+    client.ask(&basic).with_status(401);
+    let cookie = Request::get("/").header("Cookie", &format!("session={forged}"));
+    client.ask(&cookie).with_status(200);
+    // Broken input is not quoted either.
+    let body = json!({ "email": [&forged], "password": { "value": &forged }, "x": &forged });
+    client.ask(&Request::post("/v1/auth/register", &body)).with_status(400);
+    let torn = json!({ "refresh_token": [&forged] });
+    client.ask(&Request::post("/v1/auth/refresh", &torn)).with_status(400);
+    client.ask(&third.sign_out()).with_status(401);
+    client.ask(&first.sign_out()).with_status(204);
+    client.ask(&first.me()).with_status(401);
+    secrets
+}
+
+fn g1_c1_no_secret_is_logged_or_stored(home: &mut Home) {
+    home.without_limits();
+    home.set("refresh.race_window", "0s");
+    home.set("log.level", "trace");
+    let server = home.start();
+    let mut secrets = session(&server);
+    secrets.add(fs::read_to_string(home.key_file()).unwrap().trim());
+    let log = server.log();
+    assert!(log.contains("/v1/users/me"), "requests are logged");
+    secrets.assert_absent("the log", log.as_bytes());
+    assert!(!log.contains("access_token="), "no query string is logged");
+    if home.is_sqlite() {
+        assert_none_in_files(home, &secrets);
+        server.terminate();
+        let mut server = server;
+        server.wait_end(std::time::Duration::from_secs(30));
+        assert_none_in_files(home, &secrets);
+    } else {
+        secrets.assert_absent("the database", database::dump(home.database_url()).as_bytes());
+        let url = home.database_url();
+        let password = url.split('@').next().unwrap().rsplit(':').next().unwrap();
+        assert!(!log.contains(password), "the database's password is in the log");
+    }
+}
+
+fn assert_none_in_files(home: &Home, secrets: &Secrets) {
+    let files = home.files("data");
+    assert!(!files.is_empty());
+    for (path, bytes) in files {
+        secrets.assert_absent(&path.display().to_string(), &bytes);
+    }
+}
+
+/// An operator who looks for a fault turns everything on, other people's crates included.
+fn g1_no_secret_is_logged_whatever_the_filter(home: &mut Home) {
+    home.without_limits();
+    home.set("refresh.race_window", "0s");
+    home.set("log.filter", "trace");
+    let server = home.start();
+    let secrets = session(&server);
+    secrets.assert_absent("the log", server.log().as_bytes());
+}
+
+fn hostile_text_is_logged_in_one_line(home: &mut Home, format: &str) {
+    home.without_limits();
+    home.set("log.format", format);
+    home.set("log.level", "trace");
+    let server = home.start();
+    let mut client = server.client();
+    let agent = "evil\u{9b}31m \u{85} \u{2028} \u{202e}{}%s${jndi:ldap://127.0.0.1/x}";
+    let account = Account::new();
+    client.ask(&account.registration().header("User-Agent", agent)).with_status(201);
+    client.ask(&account.sign_in().header("User-Agent", agent)).with_status(200);
+    for path in ["/%1b%5b31m", "/%0d%0aINFO%20forged", "/\u{9b}31m", "/a%00b"] {
+        assert!(server.client().get(path).status < 500);
+    }
+    let escape = "x\u{1b}[31m\r\n{\"level\":\"INFO\",\"message\":\"forged\"}";
+    for field in ["email", "display_name", "password", escape] {
+        let mut body = json!({ "email": "a@example.com", "password": "long enough, this" });
+        body[field] = escape.into();
+        assert!(client.ask(&Request::post("/v1/auth/register", &body)).status < 500);
+        assert!(client.ask(&Request::post("/v1/auth/login", &body)).status < 500);
+    }
+    client.ask(&rotation(escape)).with_status(401);
+    client.ask(&Request::get("/").header("X-Request-Id", "forged\u{9b}id")).with_status(200);
+    client.ask(&Request::get("/").header("X-Forwarded-For", "\u{9b}31m")).with_status(200);
+
+    let log = server.log();
+    assert!(log.contains("/v1/auth/register"));
+    let steers = |c: &char| c.is_control() && *c != '\n';
+    assert_eq!(log.chars().find(steers), None, "{log}");
+    for line in log.lines() {
+        assert!(!line.contains("\"forged\""), "{line}");
+        match format {
+            "json" => assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}"),
+            // A line break from outside would begin a line without a time.
+            _ => assert!(line.starts_with("20") && line.contains("Z "), "{line}"),
+        }
+    }
+}
+
+fn g2_hostile_text_stays_on_one_line_of_json(home: &mut Home) {
+    hostile_text_is_logged_in_one_line(home, "json");
+}
+
+fn g2_hostile_text_stays_on_one_line_of_text(home: &mut Home) {
+    hostile_text_is_logged_in_one_line(home, "text");
+}
+
+each_database!(
+    g1_c1_no_secret_is_logged_or_stored,
+    g1_no_secret_is_logged_whatever_the_filter,
+    g2_hostile_text_stays_on_one_line_of_json,
+    g2_hostile_text_stays_on_one_line_of_text,
+);
+
+#[test]
+fn secrets_are_found_in_every_form() {
+    let mut secrets = Secrets::default();
+    secrets.add("a password 0123456789abcdef%");
+    for text in ["x a+password+0123456789abcdef%25 x", "YSBwYXNzd29yZCAwMTIzNDU2Nzg5YWJjZGVm"] {
+        assert!(secrets.find(text.as_bytes()).is_some(), "{text}");
+    }
+    assert_eq!(secrets.find(b"a password 0123456789abcde"), None);
+}

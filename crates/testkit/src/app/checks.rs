@@ -1,0 +1,195 @@
+//! What every answer must keep, whatever was asked.
+
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use super::{Declared, Reply};
+
+/// Texts that show the inside of the server (G4).
+const INTERNALS: [&str; 11] = [
+    "diesel",
+    "sqlite",
+    "postgres",
+    "libpq",
+    "SELECT ",
+    "INSERT ",
+    "panicked",
+    "backtrace",
+    ".rs:",
+    "portcullis_",
+    "/root/",
+];
+
+/// The form of a surface's errors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Surface {
+    People,
+    Agents,
+    OAuth,
+    Problem,
+}
+
+impl Surface {
+    /// By the prefix, as the table in the specification says; percent-encoded letters are letters.
+    fn of(uri: &str) -> Self {
+        let path = decoded(uri.split('?').next().unwrap_or_default());
+        let path = path.as_str();
+        let is_under = |prefix: &str| path == prefix || path.starts_with(&format!("{prefix}/"));
+        if path.starts_with("/v1/auth/agent") {
+            Self::Problem
+        } else if ["/v1/auth", "/v1/users", "/v1/admin"].into_iter().any(is_under) {
+            Self::People
+        } else if ["/api", "/health", "/ready"].into_iter().any(is_under) {
+            Self::Agents
+        } else if is_under("/oauth2") {
+            Self::OAuth
+        } else {
+            Self::Problem
+        }
+    }
+}
+
+/// A path whose percent-encoded ASCII letters are letters.
+fn decoded(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let letter = part.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        if let Some((letter, rest)) = letter.filter(u8::is_ascii_alphanumeric).zip(part.get(2..)) {
+            text.push(char::from(letter));
+            text.push_str(rest);
+        } else {
+            text.push('%');
+            text.push_str(part);
+        }
+    }
+    text
+}
+
+/// # Panics
+/// When the answer breaks a rule.
+pub(super) fn check(method: &str, uri: &str, reply: &Reply) {
+    let asked =
+        format!("{method} {uri}: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
+    check_headers(reply, &asked);
+    check_body(method, uri, reply, &asked);
+    check_declared(method, uri, reply, &asked);
+}
+
+fn check_headers(reply: &Reply, asked: &str) {
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{asked}");
+    let id = reply.header("x-request-id").unwrap_or_default();
+    assert!((8..=64).contains(&id.len()), "{asked}: {id}");
+    assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)), "{asked}: {id}");
+    for banner in ["server", "x-powered-by", "via", "set-cookie", "location"] {
+        assert_eq!(reply.header(banner), None, "{asked}");
+    }
+    let is_cors = |name: &str| name.starts_with("access-control-");
+    assert!(!reply.header_names().iter().any(|name| is_cors(name)), "W4 {asked}");
+    let has = |name: &str| reply.header(name).is_some();
+    match reply.status {
+        401 => assert!(has("www-authenticate"), "W6 {asked}"),
+        405 => assert!(has("allow"), "I10 {asked}"),
+        429 => {
+            assert!(reply.number("retry-after") >= 1, "{asked}");
+            assert_eq!(reply.remaining(), 0, "{asked}");
+        }
+        503 => assert!(reply.number("retry-after") >= 1, "{asked}"),
+        500 => panic!("{asked}"),
+        _ => {}
+    }
+    assert_eq!(has("www-authenticate"), reply.status == 401, "{asked}");
+    assert_eq!(has("allow"), reply.status == 405, "{asked}");
+    let limits = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
+    if limits.into_iter().any(has) || reply.status == 429 {
+        for name in limits {
+            assert!(reply.number(name) >= 0, "L10 {asked}");
+        }
+        assert!(reply.number("x-ratelimit-remaining") <= reply.number("x-ratelimit-limit"));
+    }
+}
+
+fn check_body(method: &str, uri: &str, reply: &Reply, asked: &str) {
+    let text = reply.text();
+    for internal in INTERNALS {
+        assert!(!text.contains(internal), "G4 {asked}");
+    }
+    let holds_secret = text.contains("rt_") || text.contains("eyJ");
+    if holds_secret && !uri.starts_with("/openapi") {
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "W1 {asked}");
+    }
+    let media_type = reply.header("content-type");
+    if text.is_empty() {
+        assert!(method == "HEAD" || reply.status == 204, "no body: {asked}");
+        return;
+    }
+    assert_ne!(reply.status, 204, "{asked}");
+    let surface = Surface::of(uri);
+    if reply.status < 400 {
+        let known = ["application/json", "text/html; charset=utf-8"];
+        assert!(media_type.is_some_and(|m| known.contains(&m)), "I12 {asked}: {media_type:?}");
+        return;
+    }
+    let wanted = match surface {
+        Surface::Problem => "application/problem+json",
+        _ => "application/json",
+    };
+    assert_eq!(media_type, Some(wanted), "I12 {asked}");
+    check_envelope(surface, reply, asked);
+}
+
+fn check_envelope(surface: Surface, reply: &Reply, asked: &str) {
+    let body = reply.json();
+    let names = |value: &Value| {
+        let object = value.as_object();
+        let mut names: Vec<_> = object.into_iter().flat_map(|o| o.keys().cloned()).collect();
+        names.sort_unstable();
+        names
+    };
+    let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    let spelled = |code: &str, upper: bool| {
+        code.bytes()
+            .all(|b| b == b'_' || (b.is_ascii_alphabetic() && b.is_ascii_uppercase() == upper))
+    };
+    let error = &body["error"];
+    match surface {
+        Surface::People => {
+            assert_eq!(names(&body), ["error"], "{asked}");
+            assert_eq!(names(error), ["code", "details", "message"], "{asked}");
+            let details = &error["details"];
+            let may_have_details = error["code"] == "validation_error";
+            assert!(details.is_null() || (may_have_details && details.is_object()), "{asked}");
+        }
+        Surface::Agents => {
+            assert_eq!(names(&body), ["error"], "{asked}");
+            assert_eq!(names(error), ["code", "message"], "{asked}");
+        }
+        Surface::OAuth => {
+            assert_eq!(names(&body), ["error", "error_description"], "{asked}");
+            assert!(is_text(&body["error_description"]), "{asked}");
+        }
+        Surface::Problem => {
+            assert_eq!(body["status"], reply.status, "W8 {asked}");
+            assert_eq!(body["code"], body["error"], "{asked}");
+            for member in ["type", "title", "detail", "code"] {
+                assert!(is_text(&body[member]), "W8 {asked}");
+            }
+        }
+    }
+    if matches!(surface, Surface::People | Surface::Agents) {
+        assert!(is_text(&error["message"]), "{asked}");
+    }
+    assert!(spelled(&reply.code(), surface == Surface::Agents), "{asked}");
+}
+
+/// Whatever a route answers stands in the OpenAPI document.
+fn check_declared(method: &str, uri: &str, reply: &Reply, asked: &str) {
+    static DECLARED: OnceLock<Declared> = OnceLock::new();
+    let path = uri.split('?').next().unwrap_or_default();
+    match DECLARED.get_or_init(Declared::read).statuses(method, path) {
+        Some(statuses) => assert!(statuses.contains(&reply.status), "undeclared: {asked}"),
+        // Percent-encoded spellings are looked up by nobody.
+        None => assert!(path.contains('%') || matches!(reply.status, 404 | 405), "{asked}"),
+    }
+}

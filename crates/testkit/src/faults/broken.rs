@@ -1,0 +1,112 @@
+use portcullis_audit::AuditEvent;
+use portcullis_credentials::PasswordHash;
+use portcullis_identity::{DisplayName, Role, User, UserFilter, UserStatus};
+use portcullis_kernel::{Instant, Page, PageRequest, SessionId, StoreResult, TokenDigest, UserId};
+use portcullis_limits::{BucketKey, HitLog, Policy};
+use portcullis_storage::{
+    AuditRepository, KnownAddressRepository, PasswordRepository, RateLimitRepository,
+    SessionRepository, SigningKeyRepository, UserRepository,
+};
+use portcullis_tokens::{RefreshRow, RefreshState, Session, SigningKey};
+
+use super::Fault;
+
+/// Every repository, failing whatever it is asked.
+#[derive(Default)]
+pub(super) struct Broken(Option<Fault>);
+
+impl Broken {
+    /// Failing like this.
+    pub(super) fn by(&mut self, fault: Fault) -> &mut Self {
+        self.0 = Some(fault);
+        self
+    }
+
+    fn fails<T>(&self) -> StoreResult<T> {
+        Err(self.0.unwrap_or(Fault::Failed).error())
+    }
+}
+
+macro_rules! broken {
+    ($($repository:ident { $($name:ident($($input:ty),*) -> $output:ty;)* })*) => {
+        $(impl $repository for Broken {
+            $(broken!(method $name($($input),*) -> $output);)*
+        })*
+    };
+    (method $name:ident() -> $output:ty) => {
+        fn $name(&mut self) -> StoreResult<$output> { self.fails() }
+    };
+    (method $name:ident($a:ty) -> $output:ty) => {
+        fn $name(&mut self, _: $a) -> StoreResult<$output> { self.fails() }
+    };
+    (method $name:ident($a:ty, $b:ty) -> $output:ty) => {
+        fn $name(&mut self, _: $a, _: $b) -> StoreResult<$output> { self.fails() }
+    };
+    (method $name:ident($a:ty, $b:ty, $c:ty) -> $output:ty) => {
+        fn $name(&mut self, _: $a, _: $b, _: $c) -> StoreResult<$output> { self.fails() }
+    };
+    (method $name:ident($a:ty, $b:ty, $c:ty, $d:ty) -> $output:ty) => {
+        fn $name(&mut self, _: $a, _: $b, _: $c, _: $d) -> StoreResult<$output> { self.fails() }
+    };
+    (method $name:ident($a:ty, $b:ty, $c:ty, $d:ty, $e:ty) -> $output:ty) => {
+        fn $name(&mut self, _: $a, _: $b, _: $c, _: $d, _: $e) -> StoreResult<$output> {
+            self.fails()
+        }
+    };
+}
+
+broken! {
+    UserRepository {
+        insert(&User) -> ();
+        find(UserId) -> Option<User>;
+        find_by_email(&str) -> Option<User>;
+        list(&UserFilter, &PageRequest) -> Page<User>;
+        set_display_name(UserId, Option<&DisplayName>) -> bool;
+        set_role(UserId, Role) -> bool;
+        set_status(UserId, UserStatus) -> bool;
+        delete(UserId) -> bool;
+    }
+    KnownAddressRepository {
+        touch(UserId, &str, Instant) -> ();
+        is_known(UserId, &str, Instant) -> bool;
+        delete_before(Instant, u32) -> u64;
+    }
+    PasswordRepository {
+        put(UserId, &PasswordHash, Instant) -> ();
+        find(UserId) -> Option<PasswordHash>;
+        replace(UserId, &PasswordHash, &PasswordHash, Instant) -> bool;
+    }
+    SessionRepository {
+        insert(&Session, &RefreshRow) -> ();
+        find_token(&TokenDigest) -> Option<RefreshState>;
+        spend(&TokenDigest, Instant) -> bool;
+        advance(&RefreshRow, Instant) -> bool;
+        mark_raced(&TokenDigest, Instant) -> bool;
+        count_raced(SessionId, Instant) -> u32;
+        find_live(SessionId, Instant) -> Option<Session>;
+        list_live(UserId, Instant) -> Vec<Session>;
+        end(SessionId, UserId, Instant) -> bool;
+        end_all(UserId, Option<SessionId>, Instant) -> u64;
+        end_beyond(UserId, u32, Instant) -> u64;
+        delete_dead(Instant, u32) -> u64;
+    }
+    SigningKeyRepository {
+        insert(&SigningKey) -> ();
+        list() -> Vec<SigningKey>;
+        set_end(&str, Option<Instant>, Option<Instant>) -> bool;
+        reseal(&str, &str, &[u8], &str) -> bool;
+        delete_removed(Instant) -> u64;
+    }
+    AuditRepository {
+        append(&AuditEvent) -> ();
+        list_for(UserId, u32) -> Vec<AuditEvent>;
+        pseudonymise(UserId) -> u64;
+        delete_before(Instant, u32) -> u64;
+    }
+    RateLimitRepository {
+        charge(&BucketKey, &Policy, u32, Instant, Instant) -> Option<HitLog>;
+        find(&BucketKey) -> Option<HitLog>;
+        refund(&BucketKey, Instant) -> bool;
+        delete_empty(Instant, u32) -> u64;
+    }
+}

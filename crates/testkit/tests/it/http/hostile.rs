@@ -1,0 +1,244 @@
+//! Input that nobody means well with.
+
+use portcullis_testkit::app::{PASSWORD, Socket, TestApp};
+use serde_json::json;
+
+use super::routes::{ROUTES, with_body};
+
+fn served() -> (TestApp, Socket) {
+    let app = actix_web::rt::System::new().block_on(TestApp::memory());
+    let socket = app.listen();
+    (app, socket)
+}
+
+#[actix_web::test]
+async fn i3_hostile_bodies_are_refused_by_every_route() {
+    let app = TestApp::memory().await;
+    let jane = app.client().register("jane@example.com").await;
+    let wide: String = (0..4_000).map(|n| format!(r#""k{n}":{n},"#)).collect();
+    let bodies: [Vec<u8>; 12] = [
+        "[".repeat(60_000).into(),
+        r#"{"a":"#.repeat(10_000).into(),
+        format!("{{{wide}\"z\":{}{}}}", "[".repeat(200), "]".repeat(200)).into(),
+        b"{\"refresh_token\":\"\\ud800\",\"email\":\"\\udfff\",\"display_name\":\"\\ud800x\"}".to_vec(),
+        b"{\"refresh_token\":1e999,\"email\":1e999,\"display_name\":1e999}".to_vec(),
+        b"\xef\xbb\xbf{}".to_vec(),
+        b"\x1f\x8b\x08\x00garbage".to_vec(),
+        b"{\"email\":\"a\xff@example.com\",\"refresh_token\":\"\xc0\x80\",\"display_name\":\"\xed\xa0\x80\"}".to_vec(),
+        b"{\"email\":\"a\x00\"}".to_vec(),
+        b"\x00\x00\x00".to_vec(),
+        b"{\"email\":NaN}".to_vec(),
+        b"email=a&password=b".to_vec(),
+    ];
+    for route in with_body() {
+        for body in &bodies {
+            let request = route.ask_as(&app.client(), &jane).body("application/json", body.clone());
+            request.await.expect_error(400, "validation_error");
+        }
+    }
+    app.client().me(&jane.access).await.expect(200);
+}
+
+#[actix_web::test]
+async fn i17_numbers_beyond_every_size_are_of_the_wrong_type() {
+    let app = TestApp::memory().await;
+    for number in ["4294967296", "-1", "18446744073709551616", "1e308", "5368709120", "0.1"] {
+        for (path, field) in [
+            ("/v1/auth/register", "email"),
+            ("/v1/auth/login", "password"),
+            ("/v1/auth/refresh", "refresh_token"),
+        ] {
+            let body = format!(r#"{{"{field}":{number}}}"#);
+            let reply = app.client().post(path).body("application/json", body).await;
+            let reply = reply.expect_error(400, "validation_error");
+            assert!(reply.broken_fields().contains(&field.to_owned()));
+        }
+    }
+}
+
+#[actix_web::test]
+async fn i13_no_other_spelling_of_a_path_reaches_a_handler_without_its_checks() {
+    let app = TestApp::memory().await;
+    let jane = app.client().register("jane@example.com").await;
+    for path in [
+        "//v1/users/me",
+        "/v1//users/me",
+        "/v1/users//me",
+        "/v1/users/me/",
+        "/v1/users/me//",
+        "/v1/./users/me",
+        "/v1/x/../users/me",
+        "/v1/%2e/users/me",
+        "/v1/x/%2e%2e/users/me",
+        "/v1%2fusers%2fme",
+        "/v1/users%2Fme",
+        "/v1/users/me%00",
+        "/v1/users/me%20",
+        "/v1/users/me%0a",
+        "/v1/users/ME",
+        "/V1/users/me",
+        "/v1/users/me;a=b",
+        "/v1/users/me.json",
+        "/v1/users/me%3f",
+        "/v1/users/me%23",
+        "/v1/users/%ff",
+        "/v1/users/%zz",
+        "/v1/users/%",
+        "/v1/users/m%C3%A9",
+        "/v1/users\\me",
+        "/v1/users/me%5c",
+        "/v1/users/%252e",
+        "/.//v1/users/me",
+        "/v1/users/*",
+    ] {
+        let reply = app.client().get(path).bearer(&jane.access).await;
+        assert_eq!(reply.status, 404, "{path}");
+        let login = app.client().post(&path.replace("users", "auth").replace("me", "login"));
+        assert_eq!(login.json(&jane.credentials()).await.status, 404, "{path}");
+    }
+    // An encoded letter is that letter (RFC 3986 §6.2.2.2), and the same route with every check.
+    for path in ["/v1/users/%6de", "/v1/%75sers/me", "/%76%31/users/me"] {
+        app.client().get(path).await.expect_error(401, "unauthorized");
+        let reply = app.client().get(path).bearer(&jane.access).await.expect(200);
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(reply.remaining() % 100, reply.remaining());
+    }
+    let login = app.client().post("/v1/%61uth/login").json(&jane.credentials()).await.expect(200);
+    assert_eq!(login.header("cache-control"), Some("no-store"), "W1");
+}
+
+#[actix_web::test]
+async fn i10_methods_that_nobody_expects_are_refused() {
+    let app = TestApp::memory().await;
+    let jane = app.client().register("jane@example.com").await;
+    for route in ROUTES {
+        for method in ["TRACE", "CONNECT", "OPTIONS", "PATCH", "PROPFIND", "BREW", "get", "Post"] {
+            let request = app.client().request(method, route.path).bearer(&jane.access);
+            let override_to = request.header("x-http-method-override", route.method);
+            override_to.json(&json!({})).await.expect(405);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn i8_texts_of_other_languages_are_data() {
+    let app = TestApp::memory().await;
+    for (n, text) in [
+        "' OR '1'='1",
+        "\"; DROP TABLE users; --",
+        "{{7*7}}",
+        "${jndi:ldap://x}",
+        "*)(uid=*",
+        "%s%n",
+        "../../etc/passwd",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = json!({ "email": format!("p{n}@example.com"), "password": format!("{text}-pass"), "display_name": text });
+        let reply = app.client().post("/v1/auth/register").json(&body).await.expect(201);
+        assert_eq!(reply.string("/user/display_name"), text);
+        app.client().try_sign_in(text, text).await.expect_error(400, "validation_error");
+        app.client().refresh(text).await.expect_error(401, "invalid_token");
+        let unknown = app.client().try_sign_in(&format!("p{n}@example.com"), text).await;
+        unknown.expect_error(401, "invalid_credentials");
+    }
+}
+
+#[test]
+fn i4_a_body_of_megabytes_is_cut_short() {
+    let (_app, socket) = served();
+    let huge = vec![b'x'; 8 * 1024 * 1024];
+    for path in ["/v1/auth/register", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/logout"] {
+        let announced =
+            socket.ask(&format!("POST {path}"), &["Content-Type: application/json"], &huge);
+        assert!(announced.status().is_none_or(|status| status == 413), "{path}");
+        let mut chunked = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Transfer-Encoding: chunked\r\n\r\n"
+        )
+        .into_bytes();
+        for _ in 0..1024 {
+            chunked.extend_from_slice(b"2000\r\n");
+            chunked.extend_from_slice(&huge[..0x2000]);
+            chunked.extend_from_slice(b"\r\n");
+        }
+        chunked.extend_from_slice(b"0\r\n\r\n");
+        let reply = socket.send(&chunked);
+        assert!(reply.status().is_none_or(|status| status == 413), "{path}");
+    }
+    assert_eq!(socket.ask("GET /health", &[], b"").status(), Some(200));
+}
+
+#[test]
+fn i4_a_body_that_is_announced_as_too_large_is_refused_before_it_comes() {
+    let (_app, socket) = served();
+    for path in ["/v1/auth/register", "/v1/auth/logout"] {
+        let headers = ["Content-Type: application/json", "Content-Length: 5368709120"];
+        let reply = socket.ask(&format!("POST {path}"), &headers, b"");
+        assert_eq!(reply.status(), Some(413), "{path}: {}", reply.head());
+        assert!(reply.body().contains("payload_too_large"), "{}", reply.body());
+    }
+}
+
+#[test]
+fn i9_bytes_that_are_no_request_get_one_answer_at_most() {
+    let (_app, socket) = served();
+    let body = format!(r#"{{"email":"a@example.com","password":"{PASSWORD}"}}"#);
+    let n = body.len();
+    let head = "POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let hidden = "GET /v1/users/me HTTP/1.1\r\nHost: x\r\n\r\n";
+    let many = "A: b\r\n".repeat(2_000);
+    let long = "x".repeat(200_000);
+    let requests = [
+        format!("{head}Content-Length: {n}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}"),
+        format!("{head}Content-Length: {n}\r\nContent-Length: 3\r\n\r\n{body}"),
+        format!("{head}Content-Length: +{n}\r\n\r\n{body}"),
+        format!("{head}Content-Length: -1\r\n\r\n{body}"),
+        format!("{head}Content-Length: 0x10\r\n\r\n{body}"),
+        format!("{head}Content-Length: 18446744073709551617\r\n\r\n{body}"),
+        format!("{head}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+        format!("{head}Transfer-Encoding: chunked\r\n\r\nZZ\r\n{body}\r\n0\r\n\r\n"),
+        format!("{head}Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n{body}"),
+        format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n"),
+        "GET / HTTP/1.1\r\nHost: x\r\nX : y\r\n\r\n".to_owned(),
+        "GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n".to_owned(),
+        "GET / HTTP/9.9\r\nHost: x\r\n\r\n".to_owned(),
+        "\0\0\0\0\r\n\r\n".to_owned(),
+        "GET\r\n\r\n".to_owned(),
+        "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}".to_owned() + "\r\n\r\n",
+    ];
+    for request in &requests {
+        let raw = socket.send_and_close(request.as_bytes());
+        let shown: String = request.chars().take(160).collect();
+        assert!(raw.answers() <= 1, "{shown:?}: {raw:?}");
+        assert!(
+            raw.status().is_none_or(|status| (400..500).contains(&status)),
+            "{shown:?}: {raw:?}"
+        );
+    }
+    assert_eq!(socket.ask("GET /health", &[], b"").status(), Some(200));
+}
+
+#[test]
+fn j11_a_token_of_sixty_kilobytes_is_refused_on_the_wire() {
+    let (_app, socket) = served();
+    for token in ["A".repeat(60_000), ".".repeat(20_000)] {
+        let raw = socket.ask("GET /v1/users/me", &[&format!("Authorization: Bearer {token}")], b"");
+        assert!(raw.status().is_some_and(|status| (400..500).contains(&status)), "{}", raw.head());
+    }
+    assert_eq!(socket.ask("GET /health", &[], b"").status(), Some(200));
+}
+
+#[test]
+fn w10_no_banner_on_the_wire() {
+    let (_app, socket) = served();
+    for line in ["GET /health", "GET /nothing", "POST /v1/auth/login", "GET /v1/users/me"] {
+        let head = socket.ask(line, &[], b"").head();
+        for banner in ["\nserver:", "actix", "\nx-powered-by:", "rust"] {
+            assert!(!head.contains(banner), "{head}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use portcullis_testkit::{app::TestApp, on_every_storage};
+use portcullis_tokens::{Algorithm, KeyPurpose, PublicJwk, ports::Jose as _};
+use serde_json::Value;
+use time::Duration;
+
+use crate::http::jwt;
+
+const PATH: &str = "/.well-known/jwks.json";
+
+async fn keys(app: &TestApp) -> Vec<Value> {
+    let reply = app.client().get(PATH).await.expect(200);
+    reply.json()["keys"].as_array().unwrap().clone()
+}
+
+on_every_storage!(j9_the_set_holds_public_halves_that_verify_what_is_issued, |app| {
+    let reply = app.client().get(PATH).await.expect(200);
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    assert_eq!(reply.header("cache-control"), Some("public, max-age=300"));
+    assert_eq!(reply.header("x-ratelimit-limit"), None, "exempt");
+    let keys = keys(&app).await;
+    assert_eq!(keys.len(), 1);
+    let key = keys[0].as_object().unwrap();
+    let mut names: Vec<_> = key.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["alg", "e", "kid", "kty", "n", "use"], "no private member");
+    let text = |name: &str| key[name].as_str().unwrap().to_owned();
+    assert_eq!((&*text("kty"), &*text("use"), &*text("alg")), ("RSA", "sig", "RS256"));
+    assert!(URL_SAFE_NO_PAD.decode(text("n")).unwrap().len() * 8 >= 2048);
+
+    let jane = app.client().register("jane@example.com").await;
+    assert_eq!(jwt::header(&jane.access)["kid"], text("kid").as_str());
+    let public = PublicJwk::Rsa { n: text("n"), e: text("e") };
+    assert_eq!(public.thumbprint(), text("kid"));
+    let verifier = portcullis_jose::Josekit.verifier(Algorithm::Rs256, &public).unwrap();
+    let (input, signature) = jane.access.rsplit_once('.').unwrap();
+    assert!(verifier.verify(input.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap()));
+});
+
+on_every_storage!(j10_a_rotated_key_stays_published_until_its_last_token_died, |app| {
+    let (client, jane) = (app.client(), app.client().register("jane@example.com").await);
+    let old = jwt::header(&jane.access)["kid"].clone();
+    let new = app.engine().rotate_key(KeyPurpose::People, false).unwrap().kid;
+    app.engine().reload_keys().unwrap();
+    assert_eq!(keys(&app).await.len(), 2, "published before it signs");
+    app.clock().advance(Duration::minutes(6) - Duration::SECOND);
+    let before = app.client().sign_in(&jane.email).await;
+    assert_eq!(jwt::header(&before.access)["kid"], old);
+    app.clock().advance(Duration::SECOND);
+    let after = app.client().sign_in(&jane.email).await;
+    assert_eq!(jwt::header(&after.access)["kid"], new.as_str());
+    app.clock().advance(Duration::seconds(890));
+    for person in [&before, &after] {
+        client.me(&person.access).await.expect(200);
+    }
+    app.clock().advance(Duration::minutes(2));
+    app.engine().reload_keys().unwrap();
+    let left = keys(&app).await;
+    assert_eq!((left.len(), &left[0]["kid"]), (1, &Value::from(new)));
+});
