@@ -158,9 +158,9 @@ impl Engine {
         let tries = if grant.hits > 1 { vec![grant, grant.single()] } else { vec![grant] };
         self.storage.statement(|uow| {
             let buckets = uow.rate_limits();
-            for grant in tries {
+            for grant in &tries {
                 if let Some(log) = buckets.charge(key, policy, grant.hits, grant.at, now)? {
-                    return Ok(Ok((grant, log)));
+                    return Ok(Ok((*grant, log)));
                 }
             }
             Ok(Err(buckets.find(key)?.unwrap_or_default()))

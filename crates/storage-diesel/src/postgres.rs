@@ -3,6 +3,7 @@
 mod connect;
 #[path = "repositories/mod.rs"]
 mod repositories;
+mod rotation;
 mod storage;
 
 use std::io::Write as _;

@@ -18,7 +18,7 @@ pub use portcullis_tokens::ports::{SessionRepository, SigningKeyRepository};
 #[cfg(feature = "memory")]
 pub use memory::MemoryStorage;
 
-/// How often [`StorageExt::transact`] tries the same work before it gives up on contention.
+/// How often the same work is tried before contention is given up on.
 const TRIES: u32 = 3;
 
 /// What a unit of work is for.
@@ -72,12 +72,13 @@ pub trait StorageExt: Storage {
         work(self.begin(TxMode::Read)?.as_mut())
     }
 
-    /// Runs `work`, which makes at most one change.
-    fn statement<T, E: From<StoreError>>(
+    /// Runs `work`, which makes at most one change. When another transaction was in the way the same
+    /// work is tried again, three times in all.
+    fn statement<T, E: From<StoreError> + AsStoreError>(
         &self,
-        work: impl FnOnce(&mut dyn UnitOfWork) -> Result<T, E>,
+        mut work: impl FnMut(&mut dyn UnitOfWork) -> Result<T, E>,
     ) -> Result<T, E> {
-        work(self.begin(TxMode::Statement)?.as_mut())
+        again_on_contention(|| work(self.begin(TxMode::Statement)?.as_mut()))
     }
 
     /// Runs `work` in a transaction and publishes it if it succeeds. When another transaction was in
@@ -86,19 +87,12 @@ pub trait StorageExt: Storage {
         &self,
         mut work: impl FnMut(&mut dyn UnitOfWork) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let done = self.begin(TxMode::Write).map_err(E::from).and_then(|mut uow| {
-                let value = work(uow.as_mut())?;
-                uow.commit()?;
-                Ok(value)
-            });
-            match done {
-                Err(error) if tries < TRIES && is_contention(&error) => {}
-                done => return done,
-            }
-        }
+        again_on_contention(|| {
+            let mut uow = self.begin(TxMode::Write)?;
+            let value = work(uow.as_mut())?;
+            uow.commit()?;
+            Ok(value)
+        })
     }
 }
 
@@ -113,6 +107,17 @@ pub trait AsStoreError {
 impl AsStoreError for StoreError {
     fn as_store_error(&self) -> Option<&StoreError> {
         Some(self)
+    }
+}
+
+fn again_on_contention<T, E: AsStoreError>(mut work: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match work() {
+            Err(error) if tries < TRIES && is_contention(&error) => {}
+            done => return done,
+        }
     }
 }
 

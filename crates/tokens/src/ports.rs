@@ -85,12 +85,16 @@ pub trait SessionRepository {
     /// The token with this digest, and its session.
     fn find_token(&mut self, digest: &TokenDigest) -> StoreResult<Option<RefreshState>>;
 
-    /// Spends the token if nobody has; of any number of callers, one is told `true`.
-    fn spend(&mut self, digest: &TokenDigest, now: Instant) -> StoreResult<bool>;
-
-    /// Moves a live session to its next generation and adds that generation's token. `false`, with
-    /// nothing written, when the session is no longer live or not at the generation before.
-    fn advance(&mut self, successor: &RefreshRow, now: Instant) -> StoreResult<bool>;
+    /// Rotates: spends the token, moves its live session to the next generation and adds that
+    /// generation's token. All of it, or nothing and `false`: when the token is spent, unknown or not
+    /// of the generation before, or the session is no longer live or not at that generation. Of any
+    /// number of callers with one token, one is told `true`. Atomic in every `TxMode` that writes.
+    fn rotate(
+        &mut self,
+        spent: &TokenDigest,
+        successor: &RefreshRow,
+        now: Instant,
+    ) -> StoreResult<bool>;
 
     /// Notes that a spent token came again by an honest race; `true` the first time only.
     fn mark_raced(&mut self, digest: &TokenDigest, now: Instant) -> StoreResult<bool>;

@@ -1,6 +1,8 @@
 use portcullis_audit::{Action, Actor};
 use portcullis_identity::User;
-use portcullis_kernel::{Field, FieldErrors, Instant, Origin, SecretString, SessionId};
+use portcullis_kernel::{
+    Field, FieldErrors, Instant, Origin, SecretString, SessionId, StoreResult,
+};
 use portcullis_storage::{StorageExt, UnitOfWork};
 use portcullis_tokens::{
     Judgement, OnReplay, RefreshPolicy, RefreshState, RefreshToken, SignError,
@@ -30,6 +32,15 @@ pub enum RefreshError {
 
 classify!(RefreshError { Self::InvalidToken => (Unauthenticated, INVALID_TOKEN), } via { Fault });
 
+/// What became of a presented token.
+enum Attempt {
+    Rotated(User, SessionId),
+    /// There is nothing more to do.
+    Refused,
+    /// It was used before: by an honest race, or by somebody else.
+    Spent,
+}
+
 impl Refresh {
     /// The presented token; `None` for a text that was never issued as one.
     ///
@@ -57,48 +68,63 @@ impl Engine {
         }
         let now = self.now();
         let successor = RefreshToken::generate(self.entropy.as_ref()).map_err(Fault::from)?;
-        let rotated =
-            self.storage.transact(|uow| self.rotate(uow, &token, &successor, origin, now))?;
-        let (user, session) = rotated.ok_or(RefreshError::InvalidToken)?;
-        // Signed after the commit: no key operation inside a transaction.
-        let access = self.access_token(&user, session, now).map_err(Fault::from)?;
-        Ok(Tokens { access, refresh: successor })
+        match self.rotate(&token, &successor, now)? {
+            Attempt::Rotated(user, session) => {
+                // Signed after the commit: no key operation inside a transaction.
+                let access = self.access_token(&user, session, now).map_err(Fault::from)?;
+                Ok(Tokens { access, refresh: successor })
+            }
+            Attempt::Refused => Err(RefreshError::InvalidToken),
+            Attempt::Spent => {
+                self.storage.transact(|uow| self.note_spent(uow, &token, origin, now))?;
+                Err(RefreshError::InvalidToken)
+            }
+        }
     }
 
-    /// The user and session for whom the token was rotated; `None` when it was refused.
+    /// What is read is only judged; one conditional write decides.
     fn rotate(
+        &self,
+        token: &RefreshToken,
+        successor: &RefreshToken,
+        now: Instant,
+    ) -> Result<Attempt, Fault> {
+        let policy = &self.options.refresh;
+        let digest = token.digest();
+        let found = self.storage.read(|uow| -> StoreResult<_> {
+            let Some(state) = uow.sessions().find_token(&digest)? else { return Ok(None) };
+            let user = match state.judge(policy, now) {
+                Judgement::Rotate => uow.users().find(state.session.user)?,
+                Judgement::Raced | Judgement::Replayed | Judgement::Dead => None,
+            };
+            Ok(Some((state, user.filter(User::is_active))))
+        });
+        let Some((state, user)) = found? else { return Ok(Attempt::Refused) };
+        let Some(user) = user else {
+            let spent = state.token.used_at.is_some() && state.session.is_live(now);
+            return Ok(if spent { Attempt::Spent } else { Attempt::Refused });
+        };
+        let row = policy.row(successor, &state.session, state.token.generation + 1, now);
+        let rotated = self.storage.statement(|uow| uow.sessions().rotate(&digest, &row, now))?;
+        // Not rotated: somebody else was faster since it was read.
+        Ok(if rotated { Attempt::Rotated(user, state.session.id) } else { Attempt::Spent })
+    }
+
+    /// Judges a spent token by what is stored now, and does what a race or a replay asks for.
+    fn note_spent(
         &self,
         uow: &mut dyn UnitOfWork,
         token: &RefreshToken,
-        successor: &RefreshToken,
         origin: &Origin,
         now: Instant,
-    ) -> Result<Option<(User, SessionId)>, Fault> {
+    ) -> Result<(), Fault> {
         let policy = &self.options.refresh;
-        let digest = token.digest();
-        let Some(mut state) = uow.sessions().find_token(&digest)? else {
-            return Ok(None);
-        };
-        if state.judge(policy, now) == Judgement::Rotate {
-            let user = uow.users().find(state.session.user)?.filter(User::is_active);
-            let Some(user) = user else { return Ok(None) };
-            if uow.sessions().spend(&digest, now)? {
-                let row = policy.row(successor, &state.session, state.token.generation + 1, now);
-                let advanced = uow.sessions().advance(&row, now)?;
-                return Ok(advanced.then_some((user, state.session.id)));
-            }
-            // Somebody else was faster since it was read: judge what is there now.
-            let Some(fresh) = uow.sessions().find_token(&digest)? else {
-                return Ok(None);
-            };
-            state = fresh;
-        }
+        let Some(state) = uow.sessions().find_token(&token.digest())? else { return Ok(()) };
         match state.judge(policy, now) {
-            Judgement::Raced => self.note_race(uow, &state, policy, origin, now)?,
-            Judgement::Replayed => self.end_replayed(uow, &state, policy, origin, now)?,
-            Judgement::Rotate | Judgement::Dead => {}
+            Judgement::Raced => self.note_race(uow, &state, policy, origin, now),
+            Judgement::Replayed => self.end_replayed(uow, &state, policy, origin, now),
+            Judgement::Rotate | Judgement::Dead => Ok(()),
         }
-        Ok(None)
     }
 
     /// Counts a race once per token; too many within the period are a replay.

@@ -5,11 +5,11 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 use portcullis_kernel::{Instant, SessionId, StoreResult, TokenDigest, UserId};
-use portcullis_storage::SessionRepository;
+use portcullis_storage::{SessionRepository, TxMode};
 use portcullis_tokens::{RefreshRow, RefreshState, Session};
 
 use super::{
-    super::{Conn, DbInstant, InstantSql, TEXTS_OF},
+    super::{Conn, DbInstant, InstantSql, TEXTS_OF, rotation},
     Unit,
     batch::Dead,
     count, found,
@@ -101,32 +101,14 @@ impl SessionRepository for Unit {
             .map(|(token, session)| RefreshState { token: token.into(), session: session.into() }))
     }
 
-    fn spend(&mut self, digest: &TokenDigest, now: Instant) -> StoreResult<bool> {
-        let unspent = refresh_tokens::table
-            .find(DigestBytes(*digest))
-            .filter(refresh_tokens::used_at.is_null());
-        let query = diesel::update(unspent).set(refresh_tokens::used_at.eq(DbInstant(now)));
-        self.change(|conn| query.execute(conn)).map(found)
-    }
-
-    fn advance(&mut self, successor: &RefreshRow, now: Instant) -> StoreResult<bool> {
-        let Some(generation) = successor.generation.checked_sub(1) else { return Ok(false) };
-        let now = DbInstant(now);
-        let ready = sessions::table
-            .find(AsText(successor.session))
-            .filter(sessions::generation.eq(generation))
-            .filter(is_live(now));
-        let session = diesel::update(ready)
-            .set((sessions::generation.eq(successor.generation), sessions::last_used_at.eq(now)));
-        let token = diesel::insert_into(refresh_tokens::table).values(TokenRow::from(successor));
-        // In this order: a token of a session that is gone would break a foreign key.
-        self.change(|conn| {
-            let advanced = found(session.execute(conn)?);
-            if advanced {
-                token.execute(conn)?;
-            }
-            Ok(advanced)
-        })
+    fn rotate(
+        &mut self,
+        spent: &TokenDigest,
+        successor: &RefreshRow,
+        now: Instant,
+    ) -> StoreResult<bool> {
+        let alone = self.mode == TxMode::Statement;
+        self.change(|conn| rotation::rotate(conn, alone, spent, successor, now))
     }
 
     fn mark_raced(&mut self, digest: &TokenDigest, now: Instant) -> StoreResult<bool> {

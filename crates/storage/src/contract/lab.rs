@@ -62,7 +62,7 @@ impl<'s> Lab<'s> {
 
     pub(super) fn statement<T>(
         &self,
-        work: impl FnOnce(&mut dyn UnitOfWork) -> StoreResult<T>,
+        work: impl FnMut(&mut dyn UnitOfWork) -> StoreResult<T>,
     ) -> T {
         self.storage.statement(work).unwrap()
     }
@@ -118,11 +118,7 @@ impl<'s> Lab<'s> {
     /// Spends the session's token and stores its successor.
     pub(super) fn rotate(&self, session: &Session, spent: &RefreshRow, now: Instant) -> RefreshRow {
         let successor = self.token(session, spent.generation + 1, now);
-        self.write(|uow| {
-            assert!(uow.sessions().spend(&spent.digest, now)?);
-            assert!(uow.sessions().advance(&successor, now)?);
-            Ok(())
-        });
+        assert!(self.write(|uow| uow.sessions().rotate(&spent.digest, &successor, now)));
         successor
     }
 

@@ -127,11 +127,7 @@ pub fn the_list_leaves_out_sessions_whose_last_token_has_expired(storage: &dyn S
     let user = lab.user().id;
     let (session, first) = lab.session(user, at(0));
     let successor = RefreshRow { expires_at: at(100), ..lab.token(&session, 1, at(1)) };
-    lab.write(|uow| {
-        assert!(uow.sessions().spend(&first.digest, at(1))?);
-        assert!(uow.sessions().advance(&successor, at(1))?);
-        Ok(())
-    });
+    assert!(lab.write(|uow| uow.sessions().rotate(&first.digest, &successor, at(1))));
     assert_eq!(list(&lab, user, at(100) - TICK), [session.id]);
     assert!(list(&lab, user, at(100)).is_empty());
     assert!(find_live(&lab, session.id, at(100)).is_some(), "the session itself lives on");

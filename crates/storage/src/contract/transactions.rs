@@ -82,8 +82,8 @@ impl World {
     fn change(&self, uow: &mut dyn UnitOfWork, lab: &Lab<'_>, now: Instant) -> StoreResult<()> {
         uow.users().set_role(self.user.id, Role::Admin)?;
         uow.passwords().put(self.user.id, &lab.hash(), now)?;
-        uow.sessions().spend(&self.token.digest, now)?;
-        uow.sessions().advance(&lab.token(&self.session, 1, now), now)?;
+        let successor = lab.token(&self.session, 1, now);
+        uow.sessions().rotate(&self.token.digest, &successor, now)?;
         uow.sessions().end_all(self.user.id, None, now)?;
         uow.signing_keys().set_end(&self.key.kid, Some(now), Some(now))?;
         uow.rate_limits().charge(&self.bucket, &FIVE, 1, now, now).map(drop)

@@ -29,23 +29,28 @@ impl SessionRepository for Unit<'_> {
         })
     }
 
-    fn spend(&mut self, digest: &TokenDigest, now: Instant) -> StoreResult<bool> {
+    fn rotate(
+        &mut self,
+        spent: &TokenDigest,
+        successor: &RefreshRow,
+        now: Instant,
+    ) -> StoreResult<bool> {
         self.change(|tables| {
-            let unspent = tables.refresh.get(digest).is_some_and(|token| token.used_at.is_none());
-            Ok(unspent && tables.refresh.update(digest, |token| token.used_at = Some(now)))
-        })
-    }
-
-    fn advance(&mut self, successor: &RefreshRow, now: Instant) -> StoreResult<bool> {
-        self.change(|tables| {
-            let ready = tables.sessions.get(&successor.session).is_some_and(|session| {
-                session.is_live(now)
-                    && session.generation.checked_add(1) == Some(successor.generation)
+            let before = successor.generation.checked_sub(1);
+            let token = tables.refresh.get(spent).is_some_and(|token| {
+                token.used_at.is_none()
+                    && token.session == successor.session
+                    && Some(token.generation) == before
             });
-            if !ready {
+            let session = tables
+                .sessions
+                .get(&successor.session)
+                .is_some_and(|session| session.is_live(now) && Some(session.generation) == before);
+            if !token || !session {
                 return Ok(false);
             }
             check_free(tables.refresh.contains(&successor.digest), UniqueKey::Other)?;
+            tables.refresh.update(spent, |token| token.used_at = Some(now));
             tables.sessions.update(&successor.session, |session| {
                 session.generation = successor.generation;
                 session.last_used_at = now;

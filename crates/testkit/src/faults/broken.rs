@@ -79,8 +79,7 @@ broken! {
     SessionRepository {
         insert(&Session, &RefreshRow) -> ();
         find_token(&TokenDigest) -> Option<RefreshState>;
-        spend(&TokenDigest, Instant) -> bool;
-        advance(&RefreshRow, Instant) -> bool;
+        rotate(&TokenDigest, &RefreshRow, Instant) -> bool;
         mark_raced(&TokenDigest, Instant) -> bool;
         count_raced(SessionId, Instant) -> u32;
         find_live(SessionId, Instant) -> Option<Session>;

@@ -37,13 +37,17 @@ thread_local! {
     static HEARD: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
+// The signature is diesel's.
+#[allow(clippy::unnecessary_wraps)]
 fn listener() -> Option<Box<dyn Instrumentation>> {
     Some(Box::new(|event: InstrumentationEvent<'_>| {
         if let InstrumentationEvent::StartQuery { query, .. } = event {
             let text = query.to_string();
             let statement = text.split(" -- binds:").next().unwrap_or_default().to_owned();
             HEARD.with_borrow_mut(|heard| {
-                heard.iter_mut().for_each(|heard| heard.push(statement.clone()))
+                if let Some(heard) = heard.as_mut() {
+                    heard.push(statement);
+                }
             });
         }
     }))
@@ -83,8 +87,7 @@ fn call_everything(uow: &mut dyn UnitOfWork) -> StoreResult<()> {
     uow.passwords().replace(user.id, &hash, &hash, at(0))?;
     uow.sessions().insert(&session, &token)?;
     uow.sessions().find_token(&token.digest)?;
-    uow.sessions().spend(&token.digest, at(0))?;
-    uow.sessions().advance(&new_token(&session, 1), at(0))?;
+    uow.sessions().rotate(&token.digest, &new_token(&session, 1), at(0))?;
     uow.sessions().mark_raced(&token.digest, at(0))?;
     uow.sessions().count_raced(session.id, at(0))?;
     uow.sessions().find_live(session.id, at(0))?;

@@ -40,7 +40,7 @@ fn a_taken_id_is_another_conflict_than_a_taken_address() {
 
 /// The rows go while the rotation is on its way.
 #[test]
-fn a_session_that_is_gone_does_not_advance() {
+fn a_session_that_is_gone_does_not_rotate() {
     on_both(|storage| {
         let user = new_user();
         let (session, first) = new_session(user.id);
@@ -52,7 +52,8 @@ fn a_session_that_is_gone_does_not_advance() {
             .unwrap();
         storage.transact(|uow| uow.users().delete(user.id)).unwrap();
         let successor = new_token(&session, 1);
-        let advanced = storage.transact(|uow| uow.sessions().advance(&successor, at(1)));
-        assert!(!advanced.unwrap());
+        let rotated =
+            storage.transact(|uow| uow.sessions().rotate(&first.digest, &successor, at(1)));
+        assert!(!rotated.unwrap());
     });
 }
