@@ -1,6 +1,12 @@
 //! The PostgreSQL server of a test run: found, installed where that is allowed, started.
 
-use std::{env, fs, io::ErrorKind, process::Command};
+use std::{
+    env,
+    fs::{self, File},
+    io::{ErrorKind, Write as _},
+    path::Path,
+    process::Command,
+};
 
 use anyhow::{Context, Result, bail};
 use portcullis_testkit_postgres::{Cluster, Options, server_binaries};
@@ -14,6 +20,9 @@ pub(crate) const URL_VARIABLE: &str = "PORTCULLIS_TEST_DATABASE_URL";
 pub(crate) const RUN_VARIABLE: &str = "PORTCULLIS_TEST_RUN";
 
 const DEBIAN_PACKAGE: &str = "postgresql";
+
+/// What Debian's packages read before they make a cluster of their own and start it.
+const CLUSTER_SETTINGS: &str = "/etc/postgresql-common/createcluster.conf";
 
 /// A server for the tests of this run.
 pub(crate) enum Server {
@@ -90,14 +99,29 @@ fn is_debian(os_release: &str) -> bool {
 }
 
 fn install() -> Result<()> {
+    refuse_clusters(Path::new(CLUSTER_SETTINGS))?;
     apt_get(&["update"])?;
     apt_get(&["install", "--yes", "--no-install-recommends", DEBIAN_PACKAGE])?;
     server_binaries().map(drop).context("installed, but the server programs are not to be found")
 }
 
+/// We want the programs only: no server is to be left running. Settings that are there stay.
+fn refuse_clusters(settings: &Path) -> Result<()> {
+    if let Some(directory) = settings.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    match File::create_new(settings) {
+        Ok(mut file) => Ok(file.write_all(b"create_main_cluster = false\n")?),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot write {}", settings.display())),
+    }
+}
+
 fn apt_get(arguments: &[&str]) -> Result<()> {
     let mut command = Command::new("apt-get");
     command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    // Nobody is there to be asked whether settings stay as they are.
+    command.env("UCF_FORCE_CONFFOLD", "1");
     if !process::announced(&mut command)?.success() {
         bail!("apt-get {} failed", arguments.join(" "));
     }
@@ -125,6 +149,18 @@ mod tests {
         assert!(is_debian("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"));
         assert!(!is_debian("ID=fedora\nID_LIKE=\"rhel\"\n"));
         assert!(!is_debian("PRETTY_NAME=\"debian\"\n"));
+    }
+
+    #[test]
+    fn settings_for_clusters_are_written_once() {
+        let directory = env::temp_dir().join(format!("xtask-clusters-{}", std::process::id()));
+        let settings = directory.join("new/createcluster.conf");
+        refuse_clusters(&settings).unwrap();
+        assert_eq!(fs::read_to_string(&settings).unwrap(), "create_main_cluster = false\n");
+        fs::write(&settings, "ssl = off\n").unwrap();
+        refuse_clusters(&settings).unwrap();
+        assert_eq!(fs::read_to_string(&settings).unwrap(), "ssl = off\n");
+        fs::remove_dir_all(directory).unwrap();
     }
 
     #[test]

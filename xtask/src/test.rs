@@ -26,7 +26,7 @@ use instead (the maintenance database, as a superuser).
 
 With arguments, `cargo test --workspace` gets them and the example is left out:
   cargo xtask test -- refresh              tests with `refresh` in their name
-  cargo xtask test -- --test http          one test binary
+  cargo xtask test -- --test it http::     one test binary, and one part of it
   cargo xtask test -- refresh -- --nocapture";
 
 /// Built by `cargo test --workspace` like every example; with this argument it drives itself.

@@ -1,7 +1,7 @@
 //! Work beside the requests: the first signing key, reading the keys anew, and cleaning up.
 
 use std::{
-    fmt::Display,
+    error::Error,
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use portcullis_flows::Engine;
+use portcullis_kernel::causes;
 use tokio::sync::oneshot;
 
 use crate::wiring;
@@ -148,11 +149,12 @@ impl Health {
         }
     }
 
-    fn failed(&mut self, error: &dyn Display) {
+    fn failed(&mut self, error: &dyn Error) {
+        let cause = causes(error);
         if std::mem::replace(&mut self.failing, true) {
-            tracing::debug!(%error, "{} still fails", self.what);
+            tracing::debug!(cause, "{} still fails", self.what);
         } else {
-            tracing::error!(%error, "{} failed; it is tried again", self.what);
+            tracing::error!(cause, "{} failed; it is tried again", self.what);
         }
     }
 }

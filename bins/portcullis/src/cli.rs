@@ -138,7 +138,7 @@ time to read it; the keys before it then retire.")]
         settings: Settings,
         /// Which, as `keys list` shows it
         kid: String,
-        /// Others know the key: refuse its tokens at once
+        /// Others know the key: refuse its tokens, on running servers within 30 seconds
         #[arg(long)]
         compromised: bool,
     },

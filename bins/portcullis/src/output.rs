@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
+use portcullis_kernel::causes;
 
 use crate::settings::Problems;
 
@@ -44,27 +45,13 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
 pub(crate) fn complain(error: &anyhow::Error) {
     let lines = match error.downcast_ref::<Problems>() {
         Some(Problems(problems)) => problems.iter().map(ToString::to_string).collect(),
-        None => vec![causes(error)],
+        None => vec![causes(error.as_ref())],
     };
     let mut stderr = io::stderr().lock();
     for line in lines {
         // There is nowhere to tell that standard error is gone.
         let _ = writeln!(stderr, "portcullis: {}", visible(&line));
     }
-}
-
-/// In one line. A cause that repeats what was said already is left out.
-fn causes(error: &anyhow::Error) -> String {
-    let mut said = String::new();
-    for cause in error.chain() {
-        let text = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        if said.is_empty() {
-            said = text;
-        } else if !said.contains(&text) {
-            said = format!("{said}: {text}");
-        }
-    }
-    said
 }
 
 /// The text with every character that steers a terminal, or turns the direction of a line, in its
@@ -97,7 +84,7 @@ mod tests {
     fn a_cause_is_said_once() {
         let error = anyhow::anyhow!("the disk is full").context("cannot write: the disk is full");
         assert_eq!(
-            causes(&error.context("no key was made")),
+            causes(error.context("no key was made").as_ref()),
             "no key was made: cannot write: the disk is full"
         );
     }

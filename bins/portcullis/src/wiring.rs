@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail};
 use portcullis_flows::{Engine, Parts, keys::OpenKeysError};
 use portcullis_jose::Josekit;
-use portcullis_kernel::{Entropy, ExposeSecret};
+use portcullis_kernel::{Alarm, Entropy, ExposeSecret, causes};
 use portcullis_storage_diesel::{Database, MigrateError, PostgresStorage, SqliteStorage};
 use portcullis_system::{SystemClock, SystemEntropy};
 use portcullis_tokens::{LoadKeysError, MasterKey};
@@ -179,7 +179,16 @@ fn engine(loaded: &Loaded, database: Arc<dyn Database>, master_key: MasterKey) -
         jose: Arc::new(Josekit),
         master_key,
     };
-    Ok(Engine::new(parts, loaded.settings.engine())?)
+    Ok(Engine::new(parts, loaded.settings.engine())?.with_alarm(Arc::new(LoggedAlarm)))
+}
+
+/// An alarm is a line in the log.
+struct LoggedAlarm;
+
+impl Alarm for LoggedAlarm {
+    fn raise(&self, what: &str, cause: &dyn std::error::Error) {
+        tracing::warn!(cause = causes(cause), "{what}");
+    }
 }
 
 /// What to do about keys that cannot be opened.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use portcullis_audit::{Action, Actor, AuditEvent};
 use portcullis_credentials::{HashError, PasswordHasher};
-use portcullis_kernel::{Clock, Entropy, EntropyError, Instant, Origin};
+use portcullis_kernel::{Alarm, Clock, Entropy, EntropyError, Instant, Origin};
 use portcullis_limits::Front;
 use portcullis_storage::Storage;
 use portcullis_tokens::{KeyRing, MasterKey, ports::Jose};
@@ -37,6 +37,7 @@ pub struct Engine {
     pub(crate) keys: KeyRing,
     pub(crate) keys_read_at: std::sync::Mutex<Option<Instant>>,
     pub(crate) front: Front,
+    pub(crate) alarm: Arc<dyn Alarm>,
     clock: Arc<dyn Clock>,
 }
 
@@ -57,7 +58,15 @@ impl Engine {
             keys: KeyRing::default(),
             keys_read_at: std::sync::Mutex::default(),
             front: Front::default(),
+            alarm: Arc::new(Silent),
         })
+    }
+
+    /// The same engine, telling an operator of what it went on without.
+    #[must_use]
+    pub fn with_alarm(mut self, alarm: Arc<dyn Alarm>) -> Self {
+        self.alarm = alarm;
+        self
     }
 
     /// The options it runs with.
@@ -79,4 +88,11 @@ impl Engine {
     ) -> Result<AuditEvent, EntropyError> {
         AuditEvent::new(action, actor, origin, now, self.entropy.as_ref())
     }
+}
+
+/// Tells nobody.
+struct Silent;
+
+impl Alarm for Silent {
+    fn raise(&self, _what: &str, _cause: &dyn std::error::Error) {}
 }

@@ -126,11 +126,8 @@ impl Engine {
         client: IpAddr,
         origin: &Origin,
     ) -> Result<Option<Standing>, LimitError> {
-        match self.admit(class, client) {
-            Admission::Granted(standing) => Ok(standing),
-            Admission::Refused(standing) => Err(LimitError::Exceeded(standing)),
-            Admission::Ask(charge) => self.charge(&charge, origin),
-        }
+        let policy = *self.class(class);
+        self.count(BucketKey::address(&policy, AddressKey::from(client)), policy, origin)
     }
 
     /// Asks the database what memory could not tell.
@@ -142,7 +139,11 @@ impl Engine {
         match self.ask_store(key, policy, *grant, *now) {
             Ok(Ok((grant, log))) => Ok(Some(self.front.granted(key, policy, grant, &log, *now))),
             Ok(Err(log)) => Err(self.refused(key, policy, &log, origin, *now)),
-            Err(_) if policy.on_store_failure == OnStoreFailure::Open => Ok(None),
+            Err(error) if policy.on_store_failure == OnStoreFailure::Open => {
+                self.alarm
+                    .raise("a rate limit could not be asked and let a request through", &error);
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -250,8 +251,11 @@ impl Engine {
     /// The refusal stands whether or not the event can be stored.
     fn note_limit(&self, policy: &Policy, origin: &Origin, now: Instant) {
         let event = self.event(Action::LimitReached, Actor::Anonymous, origin, now);
-        if let Ok(event) = event {
-            let _: Result<(), Fault> = self.append(&event.failed().with_detail(policy.name));
+        let written = event
+            .map_err(Fault::from)
+            .and_then(|event| self.append(&event.failed().with_detail(policy.name)));
+        if let Err(fault) = written {
+            self.alarm.raise("reaching a rate limit could not be written down", &fault);
         }
     }
 }

@@ -19,7 +19,7 @@ use socket2::SockRef;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    kit::{AppState, Blocking, Challenges, HashQueue, Refusal, finish},
+    kit::{AppState, Blocking, HashQueue, Refusal, finish},
     surfaces,
 };
 
@@ -65,7 +65,6 @@ impl AppState {
             hashes: HashQueue::new(options.hash_permits, options.hash_queue, options.hash_wait),
             proxies: options.trusted_proxies.clone(),
             https: options.public_url.starts_with("https://"),
-            challenges: Challenges::new(&options.public_url),
             openapi: surfaces::openapi(),
             stopping: AtomicBool::new(false),
         }

@@ -1,5 +1,10 @@
 //! What identity asks of storage.
 
+#![cfg_attr(
+    feature = "mock",
+    allow(clippy::ref_option_ref, reason = "what mockall makes of an argument `Option<&T>`")
+)]
+
 use portcullis_kernel::{Instant, Page, PageRequest, StoreResult, UserId};
 
 use crate::{DisplayName, Role, User, UserFilter, UserStatus};
@@ -23,6 +28,7 @@ pub trait UserRepository {
     fn list(&mut self, filter: &UserFilter, page: &PageRequest) -> StoreResult<Page<User>>;
 
     /// Sets or clears the name shown to others.
+    #[cfg_attr(feature = "mock", mockall::concretize)]
     fn set_display_name(&mut self, id: UserId, name: Option<&DisplayName>) -> StoreResult<bool>;
 
     /// Sets the role.

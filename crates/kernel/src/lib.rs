@@ -3,6 +3,7 @@
 //! Nothing here does I/O. Time and randomness come in through [`Clock`] and [`Entropy`], so that a
 //! flow run with a fixed clock and seeded entropy is the same on every machine.
 
+mod alarm;
 pub mod codes;
 mod entropy;
 mod error;
@@ -14,6 +15,7 @@ mod secret;
 mod store;
 mod time;
 
+pub use alarm::{Alarm, causes};
 pub use entropy::{Entropy, EntropyError};
 pub use error::{Classify, ErrorKind};
 pub use field::{Field, FieldErrors};

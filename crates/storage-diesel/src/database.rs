@@ -12,9 +12,6 @@ pub trait Database: Storage {
 
     /// Compares the database with the migrations that this program knows. Changes nothing.
     fn schema_state(&self) -> StoreResult<SchemaState>;
-
-    /// Asks the database for a sign of life.
-    fn ping(&self) -> StoreResult<()>;
 }
 
 /// How a database stands to the migrations that this program knows.

@@ -40,6 +40,10 @@ const COUNT_HISTORIES: &str =
 /// Begins a transaction that writes, at the level that every rule holds at.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
+/// Holds every signing key against change by others, in an order that all keep to.
+const LOCK_SIGNING_KEYS: Option<&str> =
+    Some("SELECT kid FROM signing_keys ORDER BY kid FOR UPDATE");
+
 /// Two instances that clean up at once share the work.
 const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
 

@@ -39,6 +39,9 @@ const COUNT_HISTORIES: &str = "SELECT count(*) AS n FROM sqlite_schema \
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// Nobody else writes meanwhile.
+const LOCK_SIGNING_KEYS: Option<&str> = None;
+
+/// See above.
 const SKIP_LOCKED: &str = "";
 
 /// What stands around a JSON array of texts to make a table of it, with the column `value`.

@@ -60,6 +60,12 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`] when there is none.
     fn begin(&self, mode: TxMode) -> StoreResult<Box<dyn UnitOfWork + '_>>;
+
+    /// Asks for a sign of life, and whether the schema is there that this adapter works on.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when not.
+    fn check(&self) -> StoreResult<()>;
 }
 
 /// Work in transactions.

@@ -3,7 +3,7 @@
 use std::{
     env,
     fs::{self, DirBuilder, OpenOptions},
-    io::{Error, Result, Write},
+    io::{Error, ErrorKind, Result, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown},
     path::{Path, PathBuf},
     process,
@@ -14,6 +14,8 @@ use crate::account::Account;
 
 /// A Unix socket's path has at most 104 bytes on some systems, of which the name takes 15.
 const LONGEST_PATH: usize = 85;
+
+static SERIAL: AtomicU32 = AtomicU32::new(0);
 
 /// A private directory, and the account that owns it when that is not our own.
 #[derive(Debug)]
@@ -37,11 +39,19 @@ impl Directory {
     }
 
     fn create_in(parent: &Path) -> Result<Self> {
-        static SERIAL: AtomicU32 = AtomicU32::new(0);
-        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let path = parent.join(format!("portcullis-pg-{}-{serial}", process::id()));
-        DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self { path, account: None })
+        loop {
+            let path = parent.join(Self::name(SERIAL.fetch_add(1, Ordering::Relaxed)));
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self { path, account: None }),
+                // Left behind by a process that had our id and was killed with its supervisor.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn name(serial: u32) -> String {
+        format!("portcullis-pg-{}-{serial}", process::id())
     }
 
     fn handed_to_unprivileged(mut self) -> Result<Self> {
@@ -78,5 +88,26 @@ impl Drop for Directory {
     fn drop(&mut self) {
         // The supervisor has removed it already, unless it never ran.
         let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_was_left_behind_is_passed_over() {
+        let parent = env::temp_dir();
+        let next = SERIAL.load(Ordering::Relaxed);
+        let left: Vec<_> = (next..next + 3).map(|n| parent.join(Directory::name(n))).collect();
+        for path in &left {
+            fs::create_dir(path).unwrap();
+        }
+        let made = Directory::create_in(&parent).unwrap();
+        assert!(!left.iter().any(|path| path == made.path()));
+        drop(made);
+        for path in &left {
+            fs::remove_dir(path).unwrap();
+        }
     }
 }

@@ -149,6 +149,11 @@ impl Storage for FaultyStorage {
         let inner = self.inner.begin(mode)?;
         Ok(Box::new(FaultyUnit { storage: self, inner, broken: Broken::default() }))
     }
+
+    fn check(&self) -> StoreResult<()> {
+        self.step(Step::Begin(TxMode::Read)).map_err(Fault::error)?;
+        self.inner.check()
+    }
 }
 
 struct FaultyUnit<'s> {

@@ -58,6 +58,9 @@ pub trait SigningKeyRepository {
     /// Every key, oldest generation first.
     fn list(&mut self) -> StoreResult<Vec<SigningKey>>;
 
+    /// Every key, oldest generation first, held against change by others until this transaction ends.
+    fn lock(&mut self) -> StoreResult<Vec<SigningKey>>;
+
     /// Stores when the key ends.
     fn set_end(
         &mut self,

@@ -25,7 +25,10 @@ pub(super) fn run(command: Keys) -> Result<()> {
             let how = if compromised { RetireKey::Compromised } else { RetireKey::Gently };
             let key = super::engine(&settings, &Needs::Rows)?.retire_key(&kid, how)?;
             let until = key.removed_at.map(when).unwrap_or_default();
-            output::print(&format!("{kid} signs no more; its tokens are refused from {until} on"))
+            output::print(&format!(
+                "{kid} signs no more; its tokens are refused from {until} on; running servers know \
+                 of it within 30 seconds"
+            ))
         }
         Keys::Rewrap { settings, new_master_key_file } => rewrap(&settings, &new_master_key_file),
     }

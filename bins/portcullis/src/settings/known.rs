@@ -106,7 +106,7 @@ impl Known {
             let text = format!("is a section, not a setting; it holds {}", self.members(key));
             return Problem::of(key, text);
         }
-        let near = self.settings.iter().map(|known| (distance(key, known), known)).min();
+        let near = self.settings.iter().map(|known| (strsim::levenshtein(key, known), known)).min();
         let text = match near {
             Some((changes, known)) if changes <= 3 => {
                 format!("there is no such setting; is {known} ({}) meant?", variable(known))
@@ -137,38 +137,4 @@ impl Known {
 
 fn below(section: &str, name: &str) -> String {
     if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
-}
-
-/// How many letters must be added, dropped or changed (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (b, cell) in to.chars().zip(row.iter_mut().skip(1)) {
-            let above = *cell;
-            left = (diagonal + usize::from(a != b)).min(above + 1).min(left + 1);
-            diagonal = above;
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_are_counted_in_letters() {
-        for (from, to, changes) in [
-            ("", "", 0),
-            ("bind", "bind", 0),
-            ("bnid", "bind", 2),
-            ("bin", "bind", 1),
-            ("", "ab", 2),
-        ] {
-            assert_eq!(distance(from, to), changes, "{from} {to}");
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Built-in defaults, then the file, then the environment; and where each value came from.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use serde::Deserialize;
@@ -156,8 +156,15 @@ fn find_mut<'t>(tree: &'t mut Value, key: &str) -> Option<&'t mut Value> {
     })
 }
 
-#[derive(Clone, Debug)]
+/// Values as they were given, secrets among them.
+#[derive(Clone)]
 struct Layer(Map<String, Value>);
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Layer")
+    }
+}
 
 impl Source for Layer {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {

@@ -1,7 +1,5 @@
 use std::{fmt, str::FromStr, time::Duration};
 
-use humantime_serde::re::humantime;
-
 use super::text::text_setting;
 
 const DAY: u64 = 86_400;

@@ -8,6 +8,9 @@ use std::{
 
 use crate::harness::{Account, Home, at_once, each_database};
 
+/// How long 99 of 100 who read the key set meanwhile may wait.
+const KEY_SET_P99: Duration = Duration::from_millis(100);
+
 /// What the requirement grants: 64 MiB, and 19 for each hash that runs.
 fn memory_allowed_kib() -> u64 {
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
@@ -43,14 +46,15 @@ fn p7_100_parallel_sign_ins_starve_nobody(home: &mut Home) {
     }
     assert!(signed_in > 0);
     waits.sort_unstable();
-    let worst = waits[waits.len() - 1];
+    let (p99, worst) = (waits[(waits.len() - 1) * 99 / 100], waits[waits.len() - 1]);
     assert!(worst < Duration::from_secs(1), "the key set took {worst:?}");
+    // The requirement is one of the server as it is shipped; a debug build may be slower.
+    assert!(cfg!(debug_assertions) || p99 < KEY_SET_P99, "p99 of the key set is {p99:?}");
     let peak = server.memory_kib("VmHWM");
     eprintln!(
-        "{signed_in} of 100 signed in; key set: {} answers, p99 {:?}, worst {worst:?}; \
+        "{signed_in} of 100 signed in; key set: {} answers, p99 {p99:?}, worst {worst:?}; \
          peak memory {peak} KiB of {}",
         waits.len(),
-        waits[waits.len() * 99 / 100],
         memory_allowed_kib()
     );
     assert!(peak < memory_allowed_kib(), "{peak} KiB");

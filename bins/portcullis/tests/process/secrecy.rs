@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use serde_json::json;
 
 use crate::harness::{
@@ -18,7 +19,9 @@ impl Secrets {
         let words = secret.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-');
         self.0.extend(words.filter(|word| word.len() >= 16).map(str::to_owned));
         self.0.push(secret.to_owned());
-        self.0.push(base64(secret.as_bytes()));
+        // Whole groups only: how the rest is written hangs on what follows.
+        let whole = secret.len() / 3 * 3;
+        self.0.push(STANDARD_NO_PAD.encode(&secret.as_bytes()[..whole]));
         self.0.push(secret.bytes().map(|byte| format!("{byte:02x}")).collect());
     }
 
@@ -45,15 +48,6 @@ impl Secrets {
         let mut secrets = self.0.iter().filter(|secret| secret.len() >= 16 && !is_header(secret));
         secrets.find(|secret| text.windows(secret.len()).any(|window| window == secret.as_bytes()))
     }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const SYMBOLS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let symbols = bytes.chunks_exact(3).flat_map(|chunk| {
-        let bits = u32::from(chunk[0]) << 16 | u32::from(chunk[1]) << 8 | u32::from(chunk[2]);
-        [18, 12, 6, 0].map(|shift| char::from(SYMBOLS[(bits >> shift & 63) as usize]))
-    });
-    symbols.collect()
 }
 
 /// Each kind of call, good and bad, each way in which a secret may be sent.

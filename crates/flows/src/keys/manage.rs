@@ -95,8 +95,8 @@ impl Engine {
             .with_detail(&next.kid);
         let done = self.storage.transact(|uow| -> Result<(), StoreError> {
             uow.signing_keys().insert(&next)?;
-            // Read anew: a key may have been retired while the next one was made.
-            let keys = uow.signing_keys().list()?;
+            // Read anew, and held: a key may have been retired while the next one was made.
+            let keys = uow.signing_keys().lock()?;
             set_ends(uow, &hand_over(keys, purpose, now, policy))?;
             uow.audit().append(&event)
         });
@@ -120,7 +120,7 @@ impl Engine {
             .with_detail(kid);
         self.storage.transact(|uow| {
             let policy = self.options.keys;
-            let mut keys = uow.signing_keys().list()?;
+            let mut keys = uow.signing_keys().lock()?;
             let key = plan_end(&keys, kid, how, now, policy.linger)?;
             keys.retain(|other| other.kid != kid);
             set_ends(uow, std::slice::from_ref(&key))?;
@@ -142,7 +142,7 @@ impl Engine {
             .map_err(Fault::from)?
             .with_detail(new.id());
         self.storage.transact(|uow| {
-            let keys = uow.signing_keys().list()?;
+            let keys = uow.signing_keys().lock()?;
             for key in &keys {
                 let (sealed, from) = self.reseal(key, new)?;
                 if !uow.signing_keys().reseal(&key.kid, &from, &sealed, &new.id())? {

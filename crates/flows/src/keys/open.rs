@@ -83,9 +83,10 @@ impl Engine {
         Ok(())
     }
 
-    /// The JWK Set of every published key.
-    pub fn jwks(&self) -> String {
-        self.keys.current().jwks().to_owned()
+    /// The JWK Set of every published key; `None` before the keys are opened.
+    pub fn jwks(&self) -> Option<String> {
+        self.keys_read_at()?;
+        Some(self.keys.current().jwks().to_owned())
     }
 
     /// Whether tokens can be issued now.
@@ -94,7 +95,8 @@ impl Engine {
         KeyPurpose::ALL.into_iter().all(|purpose| keys.can_sign(purpose, now))
     }
 
-    /// Whether requests can be served: the keys are open and the database answers.
+    /// Whether requests can be served: the keys are open, the database answers and has the schema
+    /// that this program works on.
     ///
     /// # Errors
     /// What is in the way.
@@ -102,8 +104,7 @@ impl Engine {
         if !self.can_sign() {
             return Err(SignError::NoActiveKey.into());
         }
-        self.stored_keys()?;
-        Ok(())
+        Ok(self.storage.check()?)
     }
 
     pub(crate) fn stored_keys(&self) -> Result<Vec<SigningKey>, StoreError> {

@@ -1,5 +1,6 @@
 use portcullis_identity::User;
 use portcullis_kernel::{Instant, Origin, SessionId};
+use portcullis_limits::AddressKey;
 use portcullis_tokens::{IssuedAccessToken, RefreshRow, RefreshToken, Session, SignError, Subject};
 
 use crate::{Engine, Fault};
@@ -27,6 +28,11 @@ pub(super) struct NewSession {
     pub(super) session: Session,
     pub(super) first: RefreshRow,
     pub(super) tokens: Tokens,
+}
+
+/// The address that a user is remembered to have signed in from.
+pub(super) fn address_of(origin: &Origin) -> Option<String> {
+    origin.client.map(|client| AddressKey::from(client).to_string())
 }
 
 impl Engine {

@@ -46,22 +46,19 @@ impl Engine {
         let name = errors.optional("display_name", field, |raw| DisplayName::parse(&raw));
         Invalid::or(errors, Some(()))?;
         let mut user = caller.user;
-        if user.display_name == name {
-            return Ok(user);
-        }
         let now = self.now();
         let event = self
             .event(Action::ProfileChanged, Actor::User(user.id), origin, now)
             .map_err(Fault::from)?
             .in_session(caller.session);
-        let changed = self.storage.transact(|uow| -> Result<bool, Fault> {
-            let changed = uow.users().set_display_name(user.id, name.as_ref())?;
-            if changed {
+        let found = self.storage.transact(|uow| -> Result<bool, Fault> {
+            let found = uow.users().set_display_name(user.id, name.as_ref())?;
+            if found && user.display_name != name {
                 uow.audit().append(&event)?;
             }
-            Ok(changed)
+            Ok(found)
         })?;
-        if !changed {
+        if !found {
             return Err(ProfileError::Gone);
         }
         user.display_name = name;

@@ -2,10 +2,9 @@ use portcullis_audit::{Action, Actor};
 use portcullis_credentials::Password;
 use portcullis_identity::{DisplayName, EmailAddress, User};
 use portcullis_kernel::{Field, FieldErrors, Origin, SecretString, StoreError, UniqueKey, UserId};
-use portcullis_limits::AddressKey;
 use portcullis_storage::StorageExt;
 
-use super::SignedIn;
+use super::{SignedIn, issue::address_of};
 use crate::{Engine, Fault, Invalid, error::classify};
 
 /// A registration as it came in.
@@ -94,8 +93,7 @@ impl Engine {
             uow.users().insert(&user)?;
             uow.passwords().put(user.id, &hash, now)?;
             uow.sessions().insert(&new.session, &new.first)?;
-            if let Some(client) = origin.client {
-                let address = AddressKey::from(client).to_string();
+            if let Some(address) = address_of(origin) {
                 uow.known_addresses().touch(user.id, &address, now)?;
             }
             uow.audit().append(&event)

@@ -1,11 +1,14 @@
 use portcullis_audit::{Action, Actor, AuditEvent};
 use portcullis_credentials::{Password, PasswordHash};
 use portcullis_identity::{EmailAddress, User};
-use portcullis_kernel::{ExposeSecret, Field, FieldErrors, Instant, Origin, SecretString};
-use portcullis_limits::{AddressKey, BucketKey, Standing};
+use portcullis_kernel::{ExposeSecret, Field, FieldErrors, Instant, Origin, SecretString, UserId};
+use portcullis_limits::{BucketKey, Standing};
 use portcullis_storage::StorageExt;
 
-use super::{SignedIn, issue::NewSession};
+use super::{
+    SignedIn,
+    issue::{NewSession, address_of},
+};
 use crate::{Engine, Fault, Invalid, LimitError, error::classify};
 
 /// A sign-in as it came in.
@@ -128,17 +131,17 @@ impl Engine {
         now: Instant,
     ) -> Result<Option<Account>, Fault> {
         let since = now - self.options.limits.known_address_for;
+        // Where there is no account the same is asked about nobody, which takes as long.
+        let nobody = UserId::generate(now, self.entropy.as_ref())?;
         self.storage.read(|uow| {
-            let Some(user) = uow.users().find_by_email(email.as_str())? else { return Ok(None) };
-            let hash = uow.passwords().find(user.id)?;
-            let known_here = match origin.client {
-                Some(client) => {
-                    let address = AddressKey::from(client).to_string();
-                    uow.known_addresses().is_known(user.id, &address, since)?
-                }
+            let user = uow.users().find_by_email(email.as_str())?;
+            let id = user.as_ref().map_or(nobody, |user| user.id);
+            let hash = uow.passwords().find(id)?;
+            let known_here = match address_of(origin) {
+                Some(address) => uow.known_addresses().is_known(id, &address, since)?,
                 None => false,
             };
-            Ok(Some(Account { user, hash, known_here }))
+            Ok(user.map(|user| Account { user, hash, known_here }))
         })
     }
 
@@ -194,8 +197,7 @@ impl Engine {
             // Before the new one is there, so that it is never the one to go.
             uow.sessions().end_beyond(user.id, most.saturating_sub(1), now)?;
             uow.sessions().insert(&new.session, &new.first)?;
-            if let Some(client) = origin.client {
-                let address = AddressKey::from(client).to_string();
+            if let Some(address) = address_of(origin) {
                 uow.known_addresses().touch(user.id, &address, now)?;
             }
             uow.audit().append(&event)?;

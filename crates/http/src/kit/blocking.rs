@@ -11,9 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Refusal;
 
-/// How long a client waits for one hop. A database that is paused answers nothing and breaks no
-/// connection; the hop itself keeps its permit and runs to its end.
-const DEADLINE: Duration = Duration::from_secs(3);
+/// How much longer than a connection is waited for a client waits for its hop. A database that is
+/// paused answers nothing and breaks no connection.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The one hop from the runtime to a thread that may block, behind as many permits as the database
 /// has connections: what waits is a future, not a thread.
@@ -28,8 +28,7 @@ impl Blocking {
         Self { permits: Arc::new(Semaphore::new(permits)), wait }
     }
 
-    /// Runs `work` on a thread that may block. It runs to its end even when the client is gone, so
-    /// nothing is left half done.
+    /// Runs `work` on a thread that may block.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -38,16 +37,26 @@ impl Blocking {
             .await
             .map_err(|_| Refusal::unavailable("no database permit became free in time"))?
             .map_err(|_| Refusal::internal("the database permits are closed"))?;
-        #[allow(clippy::disallowed_methods)] // the one place that may
-        let done = web::block(move || {
-            let _held_until_done = permit;
-            work()
-        });
-        timeout(DEADLINE, done)
-            .await
-            .map_err(|_| Refusal::unavailable("the database gave no sign of life in time"))?
-            .map_err(|_| Refusal::internal("a blocking task was cancelled or panicked"))
+        hop(permit, self.wait + GRACE, work).await
     }
+}
+
+/// The hop itself. The work runs to its end and keeps its permit even when the client is gone or was
+/// told to come again, so nothing is left half done.
+async fn hop<T: Send + 'static>(
+    permit: OwnedSemaphorePermit,
+    deadline: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    #[allow(clippy::disallowed_methods)] // the one place that may
+    let done = web::block(move || {
+        let _held_until_done = permit;
+        work()
+    });
+    timeout(deadline, done)
+        .await
+        .map_err(|_| Refusal::unavailable("the work was not done in time"))?
+        .map_err(|_| Refusal::internal("a blocking task was cancelled or panicked"))
 }
 
 /// Permits for password hashes: as many at once as there are cores, a bounded number waiting, each a
@@ -66,7 +75,17 @@ impl HashQueue {
         Self { permits, waiting: Arc::default(), most_waiting, wait }
     }
 
-    pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+    /// Runs `work`, which hashes, on a thread that may block. It needs no database permit, so that
+    /// hashing leaves all of those to the others.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let permit = self.permit().await?;
+        hop(permit, self.wait, work).await
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         let permits = Arc::clone(&self.permits);
         if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
             return Ok(permit);

@@ -10,7 +10,7 @@ use portcullis_flows::{Admission, AdmitError, Engine, LimitClass, LimitError, pe
 use portcullis_kernel::Origin;
 use portcullis_limits::Standing;
 
-use super::{AppState, JsonBody, Refusal, body::read_json_bytes};
+use super::{AppState, JsonBody, Refusal, body::read_json_bytes, unread::Unread};
 
 /// What a handler gives.
 pub(crate) type Answer = Result<HttpResponse, Refusal>;
@@ -20,13 +20,15 @@ pub(crate) type Answer = Result<HttpResponse, Refusal>;
 pub(super) struct Context {
     pub(super) origin: Origin,
     pub(super) standing: Rc<Cell<Option<Standing>>>,
+    pub(super) unread: Unread,
+    /// A success is logged at debug level only.
+    pub(super) quiet: Rc<Cell<bool>>,
 }
 
 /// One request, as handlers see it: limits, body and credential in the order in which refusals come
 /// (429 by address, 413, 415, 401, 400).
 pub(crate) struct Call {
     request: HttpRequest,
-    payload: Payload,
     state: Data<AppState>,
     context: Context,
 }
@@ -35,14 +37,11 @@ impl FromRequest for Call {
     type Error = Refusal;
     type Future = Ready<Result<Self, Refusal>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let state = request.app_data::<Data<AppState>>().cloned();
         let context = request.extensions().get::<Context>().cloned();
         std::future::ready(match state.zip(context) {
-            Some((state, context)) => {
-                let (request, payload) = (request.clone(), payload.take());
-                Ok(Self { request, payload, state, context })
-            }
+            Some((state, context)) => Ok(Self { request: request.clone(), state, context }),
             None => Err(Refusal::internal("a route is mounted without state or `finish`")),
         })
     }
@@ -51,6 +50,11 @@ impl FromRequest for Call {
 impl Call {
     pub(crate) fn engine(&self) -> &Engine {
         &self.state.engine
+    }
+
+    /// Keeps a success out of the log at its usual level: machines ask for this all the time.
+    pub(crate) fn quiet(&self) {
+        self.context.quiet.set(true);
     }
 
     /// The description of every route.
@@ -101,7 +105,12 @@ impl Call {
     }
 
     async fn bytes(&mut self) -> Result<Bytes, Refusal> {
-        read_json_bytes(&self.request, &mut self.payload).await
+        let mut payload = self.context.unread.take();
+        let read = read_json_bytes(&self.request, &mut payload).await;
+        if read.is_err() {
+            self.context.unread.put_back(payload);
+        }
+        read
     }
 
     /// Runs `work` on a blocking thread.
@@ -118,12 +127,8 @@ impl Call {
         &self,
         work: impl FnOnce(&Engine, &Origin) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let permit = self.state.hashes.permit().await?;
-        self.hop(move |engine, origin| {
-            let _held_until_done = permit;
-            work(engine, origin)
-        })
-        .await?
+        let (engine, origin) = (Arc::clone(&self.state.engine), self.context.origin.clone());
+        self.state.hashes.run(move || work(&engine, &origin)).await?
     }
 
     /// Accepts the bearer token, counts the request, and runs `work` for its user, all in one hop.
@@ -161,7 +166,8 @@ impl Call {
     }
 
     fn over(&self, standing: Standing) -> Refusal {
-        Refusal::rate_limited(standing, self.engine().now())
+        let message = LimitError::Exceeded(standing).to_string();
+        Refusal::rate_limited(message, standing, self.engine().now())
     }
 
     fn limited(&self, error: LimitError) -> Refusal {

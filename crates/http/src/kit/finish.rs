@@ -2,7 +2,7 @@ use std::{net::IpAddr, rc::Rc, time::Instant as Stopwatch};
 
 use actix_web::{
     Error, HttpMessage as _, HttpResponse,
-    body::{EitherBody, MessageBody},
+    body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
@@ -11,22 +11,32 @@ use actix_web::{
 use portcullis_kernel::Origin;
 use portcullis_limits::Standing;
 
-use super::{AppState, Refusal, call::Context, envelope::Envelope};
+use super::{
+    AppState, Refusal,
+    call::Context,
+    envelope::Envelope,
+    unread::{AnswerBody, Unread},
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// What every answer gets: the envelope of its path when it is an error, request id, security and
 /// limit headers, and a log line.
-pub async fn finish<B: MessageBody>(
-    request: ServiceRequest,
+pub async fn finish<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+) -> Result<ServiceResponse<AnswerBody>, Error> {
     let started = Stopwatch::now();
     let Some(state) = request.app_data::<Data<AppState>>().cloned() else {
         return Err(Refusal::internal("a route is mounted without state").into());
     };
-    let context = Context { origin: origin(&request, &state), standing: Rc::default() };
+    let context = Context {
+        origin: origin(&request, &state),
+        standing: Rc::default(),
+        unread: Unread::new(request.take_payload()),
+        quiet: Rc::default(),
+    };
     request.extensions_mut().insert(context.clone());
     let response = next.call(request).await?;
 
@@ -42,18 +52,19 @@ pub async fn finish<B: MessageBody>(
         let refusal = refusal.unwrap_or(&fallback);
         shown = refusal.standing.or(shown);
         log_cause(refusal, &context.origin);
-        let rendered = render(refusal, envelope, &state);
-        ServiceResponse::new(request, rendered.map_into_right_body())
+        let rendered = render(refusal, envelope);
+        ServiceResponse::new(request, rendered)
     } else {
-        response.map_into_left_body()
+        response.map_into_boxed_body()
     };
     let headers = response.headers_mut();
     set_headers(headers, envelope, &context.origin, &state);
     if let Some(standing) = shown {
         set_limit_headers(headers, standing);
     }
-    log_answer(&response, &path, &context.origin, started);
-    Ok(response)
+    let quiet = context.quiet.get() && !status.is_server_error();
+    log_answer(&response, quiet, &path, &context.origin, started);
+    Ok(response.map_body(|_, body| AnswerBody::new(body, context.unread.clone())))
 }
 
 fn origin(request: &ServiceRequest, state: &AppState) -> Origin {
@@ -85,9 +96,10 @@ fn new_request_id(state: &AppState) -> String {
     }
 }
 
-fn render(refusal: &Refusal, envelope: Envelope, state: &AppState) -> HttpResponse {
+fn render(refusal: &Refusal, envelope: Envelope) -> HttpResponse {
     let mut answer = HttpResponse::build(refusal.status);
     answer.content_type(envelope.content_type());
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
     if let Some(seconds) = refusal.retry_after {
         answer.insert_header((header::RETRY_AFTER, seconds));
     }
@@ -95,7 +107,9 @@ fn render(refusal: &Refusal, envelope: Envelope, state: &AppState) -> HttpRespon
         answer.insert_header((header::ALLOW, allow.as_str()));
     }
     if refusal.status == actix_web::http::StatusCode::UNAUTHORIZED {
-        let challenge = state.challenges.challenge(refusal.token_refused);
+        // An error is named only when a token was sent (RFC 6750 §3.1).
+        let challenge =
+            if refusal.token_refused { "Bearer error=\"invalid_token\"" } else { "Bearer" };
         answer.insert_header((header::WWW_AUTHENTICATE, challenge));
     }
     answer.body(envelope.render(refusal).to_string())
@@ -146,17 +160,27 @@ fn log_cause(refusal: &Refusal, origin: &Origin) {
 }
 
 /// Path without query: a query may hold a token.
-fn log_answer<B>(response: &ServiceResponse<B>, path: &str, origin: &Origin, since: Stopwatch) {
-    let path: String = path.chars().take(256).collect();
-    tracing::info!(
-        request_id = origin.request_id.as_deref().unwrap_or_default(),
-        client = origin.client.map(tracing::field::display),
-        method = response.request().method().as_str(),
-        path,
-        status = response.status().as_u16(),
-        duration_us = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
-        "answered"
-    );
+fn log_answer<B>(
+    response: &ServiceResponse<B>,
+    quiet: bool,
+    path: &str,
+    origin: &Origin,
+    since: Stopwatch,
+) {
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                request_id = origin.request_id.as_deref().unwrap_or_default(),
+                client = origin.client.map(tracing::field::display),
+                method = response.request().method().as_str(),
+                path = path.get(..path.floor_char_boundary(256)).unwrap_or_default(),
+                status = response.status().as_u16(),
+                duration_us = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
+                "answered"
+            )
+        };
+    }
+    if quiet { line!(debug) } else { line!(info) }
 }
 
 #[cfg(test)]

@@ -3,19 +3,18 @@
 mod blocking;
 mod body;
 mod call;
-mod challenge;
 mod envelope;
 mod finish;
 mod json;
 mod refusal;
 mod routes;
 mod state;
+mod unread;
 mod wire_time;
 
 pub(crate) use blocking::{Blocking, HashQueue};
 pub(crate) use body::JsonBody;
 pub(crate) use call::{Answer, Call};
-pub(crate) use challenge::Challenges;
 pub use finish::finish;
 pub(crate) use refusal::Refusal;
 pub(crate) use routes::Routes;

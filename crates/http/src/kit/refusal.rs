@@ -1,7 +1,7 @@
 use std::fmt;
 
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
-use portcullis_kernel::{Classify, ErrorKind, FieldErrors, codes};
+use portcullis_kernel::{Classify, ErrorKind, FieldErrors, causes, codes};
 use portcullis_limits::Standing;
 
 /// Seconds after which to try again when the service is away.
@@ -67,8 +67,8 @@ impl Refusal {
             ErrorKind::Conflict => StatusCode::CONFLICT,
             ErrorKind::Gone => StatusCode::GONE,
             ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            ErrorKind::Unavailable => return Self::unavailable(chain(&error)),
-            _ => return Self::internal(chain(&error)),
+            ErrorKind::Unavailable => return Self::unavailable(causes(&error)),
+            _ => return Self::internal(causes(&error)),
         };
         let mut refusal = Self::new(status, error.code(), error.to_string());
         refusal.fields = error.fields().cloned();
@@ -79,8 +79,11 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, codes::VALIDATION_ERROR, why)
     }
 
-    pub(crate) fn rate_limited(standing: Standing, now: portcullis_kernel::Instant) -> Self {
-        let message = "Too many requests. Try again later.";
+    pub(crate) fn rate_limited(
+        message: impl Into<String>,
+        standing: Standing,
+        now: portcullis_kernel::Instant,
+    ) -> Self {
         let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, codes::RATE_LIMITED, message);
         refusal.retry_after = Some(standing.retry_after(now));
         refusal.standing = Some(standing);
@@ -120,19 +123,4 @@ impl Refusal {
             status => Self::internal(format!("an answer with status {status}")),
         }
     }
-}
-
-/// An error and its sources, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

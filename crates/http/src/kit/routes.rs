@@ -6,7 +6,10 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use portcullis_kernel::codes;
-use utoipa::openapi::{OpenApi, RefOr, Schema, path::HttpMethod};
+use utoipa::openapi::{
+    OpenApi, RefOr, ResponseBuilder, Schema,
+    path::{HttpMethod, Operation},
+};
 
 use super::Refusal;
 
@@ -37,7 +40,8 @@ impl Routes {
             let route = web::route().method(method.clone()).to(handler.clone());
             resource.push((method, route));
         }
-        self.document.paths.add_path_operation(P::path(), methods, P::operation());
+        let operation = with_general_answers(P::operation());
+        self.document.paths.add_path_operation(P::path(), methods, operation);
         let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
         P::schemas(&mut schemas);
         let components = self.document.components.get_or_insert_default();
@@ -64,6 +68,19 @@ impl Routes {
     pub(crate) fn document(self) -> OpenApi {
         self.document
     }
+}
+
+/// Adds the answers that any route may give.
+fn with_general_answers(mut operation: Operation) -> Operation {
+    let mut add = |status: &str, description: &str| {
+        let answer = ResponseBuilder::new().description(description).build();
+        operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(answer));
+    };
+    add("500", "A fault of the server; `X-Request-Id` names its log entry.");
+    if operation.request_body.is_some() {
+        add("408", "The body did not arrive in time.");
+    }
+    operation
 }
 
 fn wrong_method(allow: &str) -> Refusal {

@@ -7,7 +7,7 @@ use portcullis_flows::Engine;
 use portcullis_kernel::Entropy;
 use portcullis_limits::TrustedProxies;
 
-use super::{Blocking, Challenges, HashQueue};
+use super::{Blocking, HashQueue};
 
 /// What every request needs.
 pub struct AppState {
@@ -17,7 +17,6 @@ pub struct AppState {
     pub(crate) hashes: HashQueue,
     pub(crate) proxies: TrustedProxies,
     pub(crate) https: bool,
-    pub(crate) challenges: Challenges,
     pub(crate) openapi: String,
     pub(crate) stopping: AtomicBool,
 }

@@ -24,6 +24,7 @@ struct Health {
 #[utoipa::path(get, path = "/health", tag = "operations",
     responses((status = 200, description = "The process is alive.", body = Health)))]
 async fn health(call: Call) -> Answer {
+    call.quiet();
     Ok(HttpResponse::Ok().json(state(&call, "healthy")))
 }
 
@@ -34,6 +35,7 @@ async fn health(call: Call) -> Answer {
         (status = 503, description = "They cannot; try again after `Retry-After` seconds."),
     ))]
 async fn ready(call: Call) -> Answer {
+    call.quiet();
     call.hop(|engine, _| engine.check_ready()).await?.map_err(Refusal::of)?;
     Ok(HttpResponse::Ok().json(state(&call, "ready")))
 }

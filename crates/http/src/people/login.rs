@@ -25,7 +25,7 @@ struct LoginBody {
     password: String,
 }
 
-/// Signs in. 5 in 15 minutes from one address.
+/// Signs in. By default 5 in 15 minutes from one client address.
 #[utoipa::path(post, path = "/v1/auth/login", tag = "people", request_body = LoginBody,
     responses(
         (status = 200, description = "The account and new tokens.", body = SignedInBody),
@@ -44,11 +44,11 @@ async fn login(mut call: Call) -> Answer {
     let attempt = call.engine().check_sign_in(input).map_err(Refusal::of)?;
     let signed_in = call
         .hashing(move |engine, origin| {
-            engine.sign_in(attempt, origin).map_err(|error| match error {
+            engine.sign_in(attempt, origin).map_err(|error| match &error {
                 SignInError::TooManyFailures(standing) => {
-                    Refusal::rate_limited(standing, engine.now())
+                    Refusal::rate_limited(error.to_string(), *standing, engine.now())
                 }
-                error => Refusal::of(error),
+                _ => Refusal::of(error),
             })
         })
         .await?;

@@ -17,15 +17,15 @@ struct RegisterBody {
     /// One address, at most 254 bytes.
     #[schema(example = "jane@example.com")]
     email: String,
-    /// 8 to 128 characters, taken exactly as sent.
-    #[schema(example = "SecureP@ssw0rd!", min_length = 8, max_length = 128)]
+    /// By default 8 to 128 characters, taken exactly as sent.
+    #[schema(example = "SecureP@ssw0rd!")]
     password: String,
     /// 1 to 80 characters.
     #[schema(example = "Jane Smith", max_length = 80)]
     display_name: Option<String>,
 }
 
-/// Makes an account and signs its owner in. 3 an hour from one address.
+/// Makes an account and signs its owner in. By default 3 an hour from one client address.
 #[utoipa::path(post, path = "/v1/auth/register", tag = "people", request_body = RegisterBody,
     responses(
         (status = 201, description = "The account and its first tokens.", body = SignedInBody),

@@ -53,8 +53,3 @@ pub(in super::super) fn apply(conn: &mut Conn) -> Result<Vec<String>, MigrateErr
     conn.run_pending_migrations(MIGRATIONS).map_err(MigrateError::Migration)?;
     Ok(pending)
 }
-
-/// Reads something from the database itself.
-pub(in super::super) fn ping(conn: &mut Conn) -> QueryResult<()> {
-    sql_query(COUNT_HISTORIES).execute(conn).map(drop)
-}

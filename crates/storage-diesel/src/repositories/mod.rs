@@ -6,10 +6,10 @@ pub(super) mod history;
 mod known_addresses;
 mod passwords;
 mod rate_limits;
-mod schema;
+pub(super) mod schema;
 mod sessions;
 mod signing_keys;
-mod tokens;
+pub(super) mod tokens;
 mod users;
 
 use diesel::{

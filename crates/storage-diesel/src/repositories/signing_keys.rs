@@ -1,10 +1,10 @@
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_query};
 use portcullis_kernel::{Instant, StoreResult};
 use portcullis_storage::SigningKeyRepository;
 use portcullis_tokens::{Algorithm, KeyPurpose, PublicJwk, SigningKey};
 
 use super::{
-    super::DbInstant,
+    super::{DbInstant, LOCK_SIGNING_KEYS},
     Unit, count, found,
     schema::signing_keys::{self, dsl as column},
 };
@@ -73,6 +73,14 @@ impl SigningKeyRepository for Unit {
             signing_keys::table.order((column::generation, column::kid)).select(Row::as_select());
         let rows = self.read(|conn| query.load(conn))?;
         Ok(rows.into_iter().map(SigningKey::from).collect())
+    }
+
+    fn lock(&mut self) -> StoreResult<Vec<SigningKey>> {
+        if let Some(lock) = LOCK_SIGNING_KEYS {
+            self.change(|conn| sql_query(lock).execute(conn))?;
+        }
+        // A statement of its own, so that it sees what was committed while the lock was waited for.
+        self.list()
     }
 
     fn set_end(

@@ -8,7 +8,7 @@ use crate::column::{AsText, DigestBytes};
 /// A row of `refresh_tokens`.
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = refresh_tokens)]
-pub(super) struct TokenRow {
+pub(in super::super) struct TokenRow {
     digest: DigestBytes,
     session_id: AsText<SessionId>,
     generation: i32,

@@ -1,21 +1,15 @@
-use diesel::{
-    QueryResult, RunQueryDsl as _, sql_query,
-    sql_types::{Binary, Integer, Text},
-};
+use diesel::{QueryResult, dsl::exists, prelude::*};
 use portcullis_kernel::{Instant, TokenDigest};
 use portcullis_tokens::RefreshRow;
 
-use super::{Conn, DbInstant, InstantSql};
+use super::{
+    Conn, DbInstant,
+    repositories::{
+        schema::{refresh_tokens, sessions},
+        tokens::TokenRow,
+    },
+};
 use crate::column::{AsText, DigestBytes};
-
-/// The session's row decides; SQLite changes one table a statement.
-const MOVE: &str = "UPDATE sessions SET generation = ?2, last_used_at = ?3 \
-    WHERE id = ?1 AND generation = ?2 - 1 AND ended_at IS NULL AND expires_at > ?3 \
-    AND EXISTS (SELECT 1 FROM refresh_tokens WHERE digest = ?4 AND session_id = ?1 \
-    AND generation = ?2 - 1 AND used_at IS NULL)";
-const SPEND: &str = "UPDATE refresh_tokens SET used_at = ?1 WHERE digest = ?2";
-const ADD: &str = "INSERT INTO refresh_tokens \
-    (digest, session_id, generation, issued_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /// `alone` says that no transaction is open around it.
 pub(super) fn rotate(
@@ -31,31 +25,33 @@ pub(super) fn rotate(
     write(conn, spent, successor, now)
 }
 
+/// The session's row decides; SQLite changes one table a statement.
 fn write(
     conn: &mut Conn,
     spent: &TokenDigest,
     successor: &RefreshRow,
     now: Instant,
 ) -> QueryResult<bool> {
-    let moved = sql_query(MOVE)
-        .bind::<Text, _>(AsText(successor.session))
-        .bind::<Integer, _>(successor.generation)
-        .bind::<InstantSql, _>(DbInstant(now))
-        .bind::<Binary, _>(DigestBytes(*spent))
+    let Some(before) = successor.generation.checked_sub(1) else { return Ok(false) };
+    let now = DbInstant(now);
+    let token = refresh_tokens::table.find(DigestBytes(*spent));
+    let unspent = token
+        .filter(refresh_tokens::session_id.eq(AsText(successor.session)))
+        .filter(refresh_tokens::generation.eq(before))
+        .filter(refresh_tokens::used_at.is_null());
+    let ready = sessions::table
+        .find(AsText(successor.session))
+        .filter(sessions::generation.eq(before))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .filter(exists(unspent));
+    let moved = diesel::update(ready)
+        .set((sessions::generation.eq(successor.generation), sessions::last_used_at.eq(now)))
         .execute(conn)?;
     if moved == 0 {
         return Ok(false);
     }
-    sql_query(SPEND)
-        .bind::<InstantSql, _>(DbInstant(now))
-        .bind::<Binary, _>(DigestBytes(*spent))
-        .execute(conn)?;
-    sql_query(ADD)
-        .bind::<Binary, _>(DigestBytes(successor.digest))
-        .bind::<Text, _>(AsText(successor.session))
-        .bind::<Integer, _>(successor.generation)
-        .bind::<InstantSql, _>(DbInstant(successor.issued_at))
-        .bind::<InstantSql, _>(DbInstant(successor.expires_at))
-        .execute(conn)?;
+    diesel::update(token).set(refresh_tokens::used_at.eq(now)).execute(conn)?;
+    diesel::insert_into(refresh_tokens::table).values(TokenRow::from(successor)).execute(conn)?;
     Ok(true)
 }

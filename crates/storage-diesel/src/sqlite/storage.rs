@@ -99,6 +99,16 @@ impl Storage for SqliteStorage {
         };
         Ok(Box::new(Unit::open(pool, mode)?))
     }
+
+    fn check(&self) -> StoreResult<()> {
+        // What is unknown here was put there by a later version, beside which this one serves on.
+        let pending = self.schema_state()?.pending;
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let lacks = format!("its schema lacks {}", pending.join(", "));
+        Err(StoreError::Unavailable(lacks.into()))
+    }
 }
 
 impl Database for SqliteStorage {
@@ -116,10 +126,6 @@ impl Database for SqliteStorage {
 
     fn schema_state(&self) -> StoreResult<SchemaState> {
         Unit::open(&self.readers, TxMode::Read)?.read(history::state)
-    }
-
-    fn ping(&self) -> StoreResult<()> {
-        Unit::open(&self.readers, TxMode::Read)?.read(history::ping)
     }
 }
 

@@ -16,6 +16,7 @@ case_list! {
     a_taken_kid_is_a_conflict,
     of_many_rotations_to_one_generation_one_succeeds,
     the_end_of_a_key_is_set_and_cleared,
+    of_parallel_changes_under_the_lock_none_is_lost,
     a_key_is_resealed_only_from_the_master_key_that_sealed_it,
 }
 
@@ -127,4 +128,21 @@ pub fn a_key_is_resealed_only_from_the_master_key_that_sealed_it(storage: &dyn S
     assert_eq!(lab.find_key(&key.kid), Some(resealed));
     assert_eq!(lab.find_key(&other.kid), Some(other));
     assert!(!lab.statement(|uow| uow.signing_keys().reseal(&lab.tag(), "first", b"x", "second")));
+}
+
+/// Whoever locks the keys sees what the one before has written.
+pub fn of_parallel_changes_under_the_lock_none_is_lost(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let key = lab.new_key();
+    lab.write(|uow| uow.signing_keys().insert(&key));
+    let done = in_parallel(|_| {
+        lab.write(|uow| {
+            let keys = uow.signing_keys().lock()?;
+            let seen = keys.into_iter().find(|seen| seen.kid == key.kid).unwrap();
+            let next = seen.retired_at.unwrap_or(at(0)) + TICK;
+            uow.signing_keys().set_end(&key.kid, Some(next), None)
+        })
+    });
+    let changes = i32::try_from(done.len()).unwrap();
+    assert_eq!(lab.find_key(&key.kid).unwrap().retired_at, Some(at(0) + TICK * changes));
 }

@@ -163,4 +163,8 @@ impl Storage for MemoryStorage {
         }
         Ok(Box::new(Unit { shared: &self.0, mode }))
     }
+
+    fn check(&self) -> StoreResult<()> {
+        Ok(())
+    }
 }

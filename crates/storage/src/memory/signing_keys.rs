@@ -26,6 +26,10 @@ impl SigningKeyRepository for Unit<'_> {
         })
     }
 
+    fn lock(&mut self) -> StoreResult<Vec<SigningKey>> {
+        self.list()
+    }
+
     fn set_end(
         &mut self,
         kid: &str,

@@ -18,7 +18,7 @@ const INTERNALS: [&str; 11] = [
     "backtrace",
     ".rs:",
     "portcullis_",
-    "/root/",
+    "registry/src",
 ];
 
 /// The form of a surface's errors.

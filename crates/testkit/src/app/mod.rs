@@ -102,6 +102,14 @@ impl TestApp {
         Self { engine, options, service, clients: Cell::new(0), stored }
     }
 
+    /// Over memory, while the first signing key is still to be made.
+    pub async fn without_keys() -> Self {
+        let (stored, options) = (Stored::memory(), AppOptions::default());
+        let engine = TestEngine::builder().storage(stored.storage()).build_closed();
+        let service = in_process(state(&engine.engine, &options)).await;
+        Self { engine, options, service, clients: Cell::new(0), stored }
+    }
+
     /// Another instance over the same rows, clock and keys, with memory of its own.
     pub async fn peer(&self) -> Self {
         let stored = self.stored.another_instance();

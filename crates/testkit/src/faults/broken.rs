@@ -92,6 +92,7 @@ broken! {
     SigningKeyRepository {
         insert(&SigningKey) -> ();
         list() -> Vec<SigningKey>;
+        lock() -> Vec<SigningKey>;
         set_end(&str, Option<Instant>, Option<Instant>) -> bool;
         reseal(&str, &str, &[u8], &str) -> bool;
         delete_removed(Instant) -> u64;

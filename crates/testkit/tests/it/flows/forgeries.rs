@@ -70,7 +70,7 @@ impl Victim {
     }
 
     fn public_key(&self) -> (Rsa<Public>, Value) {
-        let jwks: Value = serde_json::from_str(&self.engine.jwks()).unwrap();
+        let jwks: Value = serde_json::from_str(&self.engine.jwks().unwrap()).unwrap();
         let jwk = jwks["keys"][0].clone();
         let number = |name: &str| {
             let bytes = URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
@@ -137,7 +137,7 @@ fn j2_the_public_key_is_no_shared_secret() {
         key.n().to_vec(),
         jwk["n"].as_str().unwrap().into(),
         jwk.to_string().into(),
-        victim.engine.jwks().into(),
+        victim.engine.jwks().unwrap().into(),
         jwk["kid"].as_str().unwrap().into(),
         Vec::new(),
     ];

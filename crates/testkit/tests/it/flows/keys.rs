@@ -21,7 +21,7 @@ const LEAD: Duration = Duration::minutes(6);
 const LINGER: Duration = Duration::minutes(16);
 
 fn published(engine: &TestEngine) -> BTreeSet<String> {
-    let jwks: Value = serde_json::from_str(&engine.jwks()).unwrap();
+    let jwks: Value = serde_json::from_str(&engine.jwks().unwrap()).unwrap();
     let kid = |key: &Value| key["kid"].as_str().unwrap().to_owned();
     jwks["keys"].as_array().unwrap().iter().map(kid).collect()
 }
@@ -57,7 +57,7 @@ fn the_very_first_key_signs_at_once() {
 #[test]
 fn j9_the_key_set_has_rsa_keys_of_2048_bits_and_nothing_private() {
     let engine = TestEngine::new();
-    let jwks: Value = serde_json::from_str(&engine.jwks()).unwrap();
+    let jwks: Value = serde_json::from_str(&engine.jwks().unwrap()).unwrap();
     let key = jwks["keys"][0].as_object().unwrap();
     let members: BTreeSet<&str> = key.keys().map(String::as_str).collect();
     assert_eq!(members, BTreeSet::from(["alg", "e", "kid", "kty", "n", "use"]));

@@ -8,6 +8,7 @@ mod janitor;
 mod keys;
 mod limits;
 mod limits_of_accounts;
+mod mocked;
 mod profile;
 mod races;
 mod refresh;

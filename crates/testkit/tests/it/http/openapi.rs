@@ -79,19 +79,19 @@ async fn routes_that_want_a_token_say_so() {
 #[test]
 fn the_routes_and_their_statuses() {
     insta::assert_snapshot!(Declared::read().lines().join("\n"), @r#"
-    GET / 200
-    GET /.well-known/jwks.json 200
-    GET /health 200
-    GET /openapi.json 200
-    GET /ready 200 503
-    POST /v1/auth/login 200 400 401 403 413 415 429 503
-    POST /v1/auth/logout 204 400 401 413 415 429 503
-    POST /v1/auth/refresh 200 400 401 413 415 429 503
-    POST /v1/auth/register 201 400 409 413 415 429 503
-    DELETE /v1/auth/sessions 204 401 429 503
-    GET /v1/auth/sessions 200 401 429 503
-    DELETE /v1/auth/sessions/{id} 204 401 404 429 503
-    GET /v1/users/me 200 401 429 503
-    PUT /v1/users/me 200 400 401 413 415 429 503
+    GET / 200 500
+    GET /.well-known/jwks.json 200 500 503
+    GET /health 200 500
+    GET /openapi.json 200 500
+    GET /ready 200 500 503
+    POST /v1/auth/login 200 400 401 403 408 413 415 429 500 503
+    POST /v1/auth/logout 204 400 401 408 413 415 429 500 503
+    POST /v1/auth/refresh 200 400 401 408 413 415 429 500 503
+    POST /v1/auth/register 201 400 408 409 413 415 429 500 503
+    DELETE /v1/auth/sessions 204 401 429 500 503
+    GET /v1/auth/sessions 200 401 429 500 503
+    DELETE /v1/auth/sessions/{id} 204 401 404 429 500 503
+    GET /v1/users/me 200 401 429 500 503
+    PUT /v1/users/me 200 400 401 408 413 415 429 500 503
     "#);
 }

@@ -7,12 +7,13 @@ use std::{
     path::PathBuf,
     process,
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use diesel::{Connection, PgConnection, SqliteConnection, connection::SimpleConnection};
 use portcullis_identity::{EmailAddress, EmailRules, User};
-use portcullis_kernel::{Instant, Origin, SessionId, UserId};
+use portcullis_kernel::{self as kernel, Origin, SessionId, UserId};
 use portcullis_storage_diesel::{
     Database, PoolOptions, PostgresOptions, PostgresStorage, SqliteOptions, SqliteStorage,
 };
@@ -23,6 +24,10 @@ use portcullis_tokens::{RefreshPolicy, RefreshRow, RefreshToken, Session};
 /// Small, so that threads have to wait for connections; patient, so that waiting is no error.
 pub(super) const POOL: PoolOptions =
     PoolOptions { max_connections: 8, acquire_timeout: Duration::from_secs(30) };
+
+/// What a wait that is bound to a fraction of a second takes on the busiest machine, and far less
+/// than the waits that nobody bound.
+pub(super) const GENEROUS: Duration = Duration::from_secs(15);
 
 /// A directory with a SQLite database, removed with this value.
 pub(super) struct SqliteLab {
@@ -99,9 +104,16 @@ impl PostgresLab {
     pub(super) fn kill_connections(&self) {
         let statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
             WHERE datname = current_database() AND application_name = 'portcullis'";
-        self.raw().batch_execute(statement).unwrap();
+        let mut raw = self.raw();
+        raw.batch_execute(statement).unwrap();
         // The signal is sent, not yet heard.
-        std::thread::sleep(Duration::from_millis(100));
+        let left = "DO $$ BEGIN ASSERT (SELECT count(*) FROM pg_stat_activity \
+            WHERE datname = current_database() AND application_name = 'portcullis') = 0; END $$";
+        let told = Instant::now();
+        while let Err(error) = raw.batch_execute(left) {
+            assert!(told.elapsed() < GENEROUS, "{error}");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -113,8 +125,8 @@ pub(super) fn on_both(test: impl Fn(&dyn Database)) {
     }
 }
 
-pub(super) fn at(seconds: i64) -> Instant {
-    Instant::from_unix_timestamp(1_710_000_000 + seconds).unwrap()
+pub(super) fn at(seconds: i64) -> kernel::Instant {
+    kernel::Instant::from_unix_timestamp(1_710_000_000 + seconds).unwrap()
 }
 
 /// A user that is not stored.

@@ -19,7 +19,7 @@ fn is_fresh_then_migrated_once(storage: &dyn Database) {
     let state = storage.schema_state().unwrap();
     assert!(state.is_current(), "{state:?}");
     assert_eq!(state.applied, ["0001_people"]);
-    storage.ping().unwrap();
+    storage.check().unwrap();
 }
 
 /// Each from its own pool, as processes would.

@@ -58,3 +58,16 @@ on_every_storage!(j10_a_rotated_key_stays_published_until_its_last_token_died, |
     let left = keys(&app).await;
     assert_eq!((left.len(), &left[0]["kid"]), (1, &Value::from(new)));
 });
+
+#[actix_web::test]
+async fn before_the_first_key_no_set_is_given_that_a_cache_could_keep() {
+    let app = TestApp::without_keys().await;
+    let reply = app.client().get(PATH).await.expect(503);
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    assert!(reply.header("retry-after").is_some());
+    app.client().get("/ready").await.expect(503);
+    app.client().get("/health").await.expect(200);
+    app.engine().open_keys().unwrap();
+    assert_eq!(keys(&app).await.len(), 1);
+    app.client().get("/ready").await.expect(200);
+}
