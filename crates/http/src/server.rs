@@ -19,12 +19,18 @@ use socket2::SockRef;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    kit::{AppState, Blocking, HashQueue, Refusal, finish},
+    kit::{AppState, Blocking, Connection, HashQueue, Refusal, finish},
     surfaces,
 };
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
+/// How long a connection may lie idle.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long the head of a request may take to arrive.
+const HEAD_ARRIVES: Duration = Duration::from_secs(10);
+/// How long a client may take to see that its connection ends.
+const CLOSES: Duration = Duration::from_secs(5);
 /// Accepting ends within this time of being told to.
 const PAUSE: Duration = Duration::from_millis(10);
 /// What clients have sent is read within this time.
@@ -51,6 +57,10 @@ pub struct HttpOptions {
     pub database_permits: usize,
     /// How long one waits.
     pub database_wait: Duration,
+    /// How long a client waits for its work once it has begun. Longer than the time-outs of the
+    /// database, so that it is met only when the database gives no sign of life: what is not answered
+    /// in time may still be done.
+    pub database_deadline: Duration,
     /// How long running requests may take once the server is told to stop.
     pub shutdown_timeout: Duration,
 }
@@ -61,7 +71,11 @@ impl AppState {
         Self {
             engine,
             entropy,
-            blocking: Blocking::new(options.database_permits, options.database_wait),
+            blocking: Blocking::new(
+                options.database_permits,
+                options.database_wait,
+                options.database_deadline,
+            ),
             hashes: HashQueue::new(options.hash_permits, options.hash_queue, options.hash_wait),
             proxies: options.trusted_proxies.clone(),
             https: options.public_url.starts_with("https://"),
@@ -109,8 +123,10 @@ pub fn bind(
     })
     .workers(options.workers)
     .worker_max_blocking_threads(threads.div_ceil(options.workers.max(1)).max(1))
-    .keep_alive(Duration::from_secs(75))
-    .client_request_timeout(Duration::from_secs(10))
+    .on_connect(Connection::begin)
+    .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(HEAD_ARRIVES)
+    .client_disconnect_timeout(CLOSES)
     .shutdown_timeout(options.shutdown_timeout.as_secs())
     .disable_signals()
     .listen(listener.try_clone()?)?;

@@ -21,6 +21,10 @@ pub trait UserRepository {
     /// The user with this id.
     fn find(&mut self, id: UserId) -> StoreResult<Option<User>>;
 
+    /// Whether the user may act, held so until this transaction ends: a suspension or deletion waits
+    /// for it, or was there first. To be asked before anything else of the user is locked.
+    fn hold_active(&mut self, id: UserId) -> StoreResult<bool>;
+
     /// The user with this canonical address.
     fn find_by_email(&mut self, canonical: &str) -> StoreResult<Option<User>>;
 

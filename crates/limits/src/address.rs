@@ -35,7 +35,7 @@ pub struct TrustedProxies(Vec<IpNet>);
 impl TrustedProxies {
     /// Trusts these networks.
     pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+        Self(networks.into_iter().map(canonical).collect())
     }
 
     /// Whether this peer is one of them.
@@ -45,23 +45,34 @@ impl TrustedProxies {
     }
 
     /// The client of a request: the peer, or, when the peer is trusted, the right-most hop of the
-    /// `X-Forwarded-For` lines that is not. A hop that cannot be parsed leaves the peer: what an
-    /// unbelievable header says is never skipped over.
+    /// `X-Forwarded-For` lines that is not. Read from the right, since what stands left of the first
+    /// untrusted hop is that hop's own word. A hop met on the way that cannot be parsed leaves the
+    /// peer: it is never skipped over.
     pub fn client<'h>(&self, peer: IpAddr, lines: impl Iterator<Item = &'h [u8]>) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.contains(peer) {
             return peer;
         }
-        let mut hops = Vec::new();
-        for line in lines {
-            let Ok(line) = std::str::from_utf8(line) else { return peer };
-            for hop in line.split(',') {
-                let Some(hop) = parse_hop(hop.trim()) else { return peer };
-                hops.push(hop);
+        let lines: Vec<&[u8]> = lines.collect();
+        for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
+            let hop = std::str::from_utf8(hop).ok().and_then(|hop| parse_hop(hop.trim()));
+            match hop {
+                Some(hop) if self.contains(hop) => {}
+                Some(hop) => return hop,
+                None => return peer,
             }
         }
-        hops.iter().rev().copied().find(|hop| !self.contains(*hop)).unwrap_or(peer)
+        peer
     }
+}
+
+/// The IPv4 network that a network of mapped addresses (`::ffff:192.0.2.0/120`) stands for.
+fn canonical(network: IpNet) -> IpNet {
+    let mapped = match network {
+        IpNet::V6(v6) => v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    mapped.and_then(|(v4, prefix)| IpNet::new(v4.into(), prefix).ok()).unwrap_or(network)
 }
 
 /// `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:4711`.
@@ -115,6 +126,12 @@ mod tests {
         for unbelievable in ["a", "", "192.0.2.9, a", "192.0.2.9,", "unknown", "192.0.2.999"] {
             assert_eq!(seen(&[unbelievable]), ip("127.0.0.1"), "{unbelievable}");
         }
+        for own_word in ["a, 192.0.2.9", ", 192.0.2.9", "\u{e9}, 192.0.2.9, 10.1.1.1"] {
+            assert_eq!(seen(&[own_word]), ip("192.0.2.9"), "{own_word}");
+        }
+        assert_eq!(seen(&["a", "192.0.2.9"]), ip("192.0.2.9"));
+        let mapped = client(&["::ffff:127.0.0.0/104"], "127.0.0.1", &["192.0.2.9"]);
+        assert_eq!(mapped, ip("192.0.2.9"));
         assert_eq!(seen(&["10.1.1.1"]), ip("127.0.0.1"), "nothing but proxies leaves the peer");
         assert_eq!(seen(&[]), ip("127.0.0.1"));
     }

@@ -40,6 +40,9 @@ const COUNT_HISTORIES: &str =
 /// Begins a transaction that writes, at the level that every rule holds at.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
+/// Holds a user against suspension and deletion.
+const HOLD_ACTIVE_USER: &str = "SELECT id FROM users WHERE id = $1 AND status = 'active' FOR SHARE";
+
 /// Holds every signing key against change by others, in an order that all keep to.
 const LOCK_SIGNING_KEYS: Option<&str> =
     Some("SELECT kid FROM signing_keys ORDER BY kid FOR UPDATE");

@@ -39,6 +39,9 @@ const COUNT_HISTORIES: &str = "SELECT count(*) AS n FROM sqlite_schema \
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// Nobody else writes meanwhile.
+const HOLD_ACTIVE_USER: &str = "SELECT id FROM users WHERE id = $1 AND status = 'active'";
+
+/// Nobody else writes meanwhile.
 const LOCK_SIGNING_KEYS: Option<&str> = None;
 
 /// See above.

@@ -102,8 +102,16 @@ impl Settings {
             hash_wait: self.hashing.wait.std(),
             database_permits: self.database.max_connections as usize,
             database_wait: self.database.acquire_timeout.std(),
+            database_deadline: self.database_deadline(),
             shutdown_timeout: self.http.shutdown_timeout.std(),
         }
+    }
+
+    /// A connection is waited for, then one statement or one lock; and a second.
+    fn database_deadline(&self) -> std::time::Duration {
+        let database = &self.database;
+        let slowest = database.statement_timeout.std().max(database.sqlite_busy_timeout.std());
+        database.acquire_timeout.std() + slowest + std::time::Duration::from_secs(1)
     }
 
     /// The options of a SQLite file.

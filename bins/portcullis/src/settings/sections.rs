@@ -71,8 +71,8 @@ section! {
         acquire_timeout: Span = Span::seconds(2),
         connect_timeout: Span = Span::seconds(2),
         lock_timeout: Span = Span::seconds(2),
-        statement_timeout: Span = Span::seconds(5),
-        sqlite_busy_timeout: Span = Span::seconds(5),
+        statement_timeout: Span = Span::seconds(3),
+        sqlite_busy_timeout: Span = Span::seconds(2),
         sqlite_synchronous: SqliteSynchronous = SqliteSynchronous::Full,
     }
 }

@@ -122,12 +122,8 @@ impl Engine {
         actor: Actor,
         origin: &Origin,
     ) -> Result<(), FindUserError> {
-        let now = self.now();
         self.change(id, Action::UserResumed, None, actor, origin, |uow| {
-            let found = uow.users().set_status(id, UserStatus::Active)?;
-            // A sign-in that ran beside the suspension may have left a session behind.
-            uow.sessions().end_all(id, None, now)?;
-            Ok(found)
+            uow.users().set_status(id, UserStatus::Active)
         })
     }
 

@@ -191,7 +191,10 @@ impl Engine {
             .in_session(new.session.id);
         let most = self.options.refresh.max_sessions;
         self.storage.transact(|uow| {
-            if !uow.passwords().replace(user.id, checked, renewed, now)? {
+            // In the order in which a deletion locks: user, password, sessions.
+            if !uow.users().hold_active(user.id)?
+                || !uow.passwords().replace(user.id, checked, renewed, now)?
+            {
                 return Ok(false);
             }
             // Before the new one is there, so that it is never the one to go.

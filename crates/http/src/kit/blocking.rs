@@ -11,21 +11,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Refusal;
 
-/// How much longer than a connection is waited for a client waits for its hop. A database that is
-/// paused answers nothing and breaks no connection.
-const GRACE: Duration = Duration::from_secs(1);
-
 /// The one hop from the runtime to a thread that may block, behind as many permits as the database
 /// has connections: what waits is a future, not a thread.
 #[derive(Clone)]
 pub(crate) struct Blocking {
     permits: Arc<Semaphore>,
     wait: Duration,
+    deadline: Duration,
 }
 
 impl Blocking {
-    pub(crate) fn new(permits: usize, wait: Duration) -> Self {
-        Self { permits: Arc::new(Semaphore::new(permits)), wait }
+    pub(crate) fn new(permits: usize, wait: Duration, deadline: Duration) -> Self {
+        Self { permits: Arc::new(Semaphore::new(permits)), wait, deadline }
     }
 
     /// Runs `work` on a thread that may block.
@@ -37,7 +34,7 @@ impl Blocking {
             .await
             .map_err(|_| Refusal::unavailable("no database permit became free in time"))?
             .map_err(|_| Refusal::internal("the database permits are closed"))?;
-        hop(permit, self.wait + GRACE, work).await
+        hop(permit, self.deadline, work).await
     }
 }
 
@@ -136,7 +133,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_hop_without_a_permit_in_time_is_503() {
-        let blocking = Blocking::new(1, Duration::from_millis(20));
+        let blocking = Blocking::new(1, Duration::from_millis(20), Duration::from_secs(5));
         let held = Arc::clone(&blocking.permits).acquire_owned().await.unwrap();
         assert_eq!(blocking.run(|| 1).await.unwrap_err().status.as_u16(), 503);
         drop(held);

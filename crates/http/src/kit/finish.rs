@@ -2,7 +2,7 @@ use std::{net::IpAddr, rc::Rc, time::Instant as Stopwatch};
 
 use actix_web::{
     Error, HttpMessage as _, HttpResponse,
-    body::MessageBody,
+    body::{BodySize, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
@@ -12,7 +12,7 @@ use portcullis_kernel::Origin;
 use portcullis_limits::Standing;
 
 use super::{
-    AppState, Refusal,
+    AppState, Connection, Refusal,
     call::Context,
     envelope::Envelope,
     unread::{AnswerBody, Unread},
@@ -57,7 +57,16 @@ pub async fn finish<B: MessageBody + 'static>(
     } else {
         response.map_into_boxed_body()
     };
+    let body = match response.response().body().size() {
+        BodySize::Sized(bytes) => bytes,
+        BodySize::None | BodySize::Stream => 0,
+    };
+    let connection = response.request().conn_data::<Connection>();
+    let last = connection.is_some_and(|connection| connection.is_spent_by(body));
     let headers = response.headers_mut();
+    if last || state.stopping() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     set_headers(headers, envelope, &context.origin, &state);
     if let Some(standing) = shown {
         set_limit_headers(headers, standing);
@@ -127,9 +136,6 @@ fn set_headers(headers: &mut HeaderMap, envelope: Envelope, origin: &Origin, sta
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    if state.stopping() {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
     if envelope != Envelope::Problem && !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -172,8 +178,8 @@ fn log_answer<B>(
             tracing::$level!(
                 request_id = origin.request_id.as_deref().unwrap_or_default(),
                 client = origin.client.map(tracing::field::display),
-                method = response.request().method().as_str(),
-                path = path.get(..path.floor_char_boundary(256)).unwrap_or_default(),
+                method = start_of(response.request().method().as_str(), 16),
+                path = start_of(path, 256),
                 status = response.status().as_u16(),
                 duration_us = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
                 "answered"
@@ -181,6 +187,11 @@ fn log_answer<B>(
         };
     }
     if quiet { line!(debug) } else { line!(info) }
+}
+
+/// What a client chose is cut, so that a log line has an end.
+fn start_of(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod blocking;
 mod body;
 mod call;
+mod connection;
 mod envelope;
 mod finish;
 mod json;
@@ -15,6 +16,7 @@ mod wire_time;
 pub(crate) use blocking::{Blocking, HashQueue};
 pub(crate) use body::JsonBody;
 pub(crate) use call::{Answer, Call};
+pub(crate) use connection::Connection;
 pub use finish::finish;
 pub(crate) use refusal::Refusal;
 pub(crate) use routes::Routes;

@@ -44,7 +44,7 @@ impl PostgresOptions {
             pool: PoolOptions::default(),
             connect_timeout: Duration::from_secs(2),
             lock_timeout: Duration::from_secs(2),
-            statement_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(3),
         }
     }
 }

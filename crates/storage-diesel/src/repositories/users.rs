@@ -1,10 +1,10 @@
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_query, sql_types::Text};
 use portcullis_identity::{DisplayName, EmailAddress, Role, User, UserFilter, UserStatus};
 use portcullis_kernel::{Cursor, Page, PageRequest, StoreResult, UserId};
 use portcullis_storage::UserRepository;
 
 use super::{
-    super::{Backend, DbInstant, position},
+    super::{Backend, DbInstant, HOLD_ACTIVE_USER, position},
     Unit, found,
     schema::users,
 };
@@ -52,6 +52,12 @@ impl From<Row> for User {
     }
 }
 
+#[derive(QueryableByName)]
+struct Held {
+    #[diesel(sql_type = Text)]
+    id: AsText<UserId>,
+}
+
 impl UserRepository for Unit {
     fn insert(&mut self, user: &User) -> StoreResult<()> {
         let row = Row::from(user);
@@ -61,6 +67,12 @@ impl UserRepository for Unit {
     fn find(&mut self, id: UserId) -> StoreResult<Option<User>> {
         let query = users::table.find(AsText(id)).select(Row::as_select());
         self.read(|conn| query.first(conn).optional()).map(|row| row.map(User::from))
+    }
+
+    fn hold_active(&mut self, id: UserId) -> StoreResult<bool> {
+        let query = sql_query(HOLD_ACTIVE_USER).bind::<Text, _>(AsText(id));
+        let held: Vec<Held> = self.change(|conn| query.load(conn))?;
+        Ok(held.iter().any(|held| held.id.0 == id))
     }
 
     fn find_by_email(&mut self, canonical: &str) -> StoreResult<Option<User>> {

@@ -47,7 +47,7 @@ impl SqliteOptions {
             path: path.into(),
             pool: PoolOptions::default(),
             synchronous: Synchronous::default(),
-            busy_timeout: Duration::from_secs(5),
+            busy_timeout: Duration::from_secs(2),
         }
     }
 }

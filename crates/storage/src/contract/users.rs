@@ -29,6 +29,7 @@ case_list! {
     deletion_takes_along_what_belongs_to_the_user,
     deletion_leaves_others_and_the_audit_log_alone,
     a_deleted_users_address_is_free_again,
+    a_user_is_held_while_active_only,
 }
 
 fn find(lab: &Lab<'_>, id: UserId) -> Option<User> {
@@ -309,4 +310,19 @@ pub fn a_deleted_users_address_is_free_again(storage: &dyn Storage) {
     lab.write(|uow| uow.users().insert(&heir));
     let found = lab.read(|uow| uow.users().find_by_email(heir.email.as_str()));
     assert_eq!(found, Some(heir));
+}
+
+/// An unknown, suspended or deleted one is not; holding changes nothing.
+pub fn a_user_is_held_while_active_only(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let user = lab.user();
+    let hold = |id| lab.write(|uow| uow.users().hold_active(id));
+    assert!(hold(user.id));
+    assert_eq!(lab.read(|uow| uow.users().find(user.id)), Some(user.clone()));
+    lab.write(|uow| uow.users().set_status(user.id, UserStatus::Suspended));
+    assert!(!hold(user.id));
+    lab.write(|uow| uow.users().set_status(user.id, UserStatus::Active));
+    assert!(hold(user.id));
+    lab.write(|uow| uow.users().delete(user.id));
+    assert!(!hold(user.id));
 }

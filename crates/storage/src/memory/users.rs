@@ -23,6 +23,10 @@ impl UserRepository for Unit<'_> {
         self.read(|tables| tables.users.get(&id).cloned())
     }
 
+    fn hold_active(&mut self, id: UserId) -> StoreResult<bool> {
+        Ok(self.find(id)?.is_some_and(|user| user.is_active()))
+    }
+
     fn find_by_email(&mut self, canonical: &str) -> StoreResult<Option<User>> {
         self.read(|tables| {
             let id = tables.emails.get(&canonical.to_owned())?;

@@ -186,6 +186,7 @@ fn state(engine: &Arc<Engine>, options: &AppOptions) -> Data<AppState> {
         hash_wait: Wait::from_mins(2),
         database_permits: 8,
         database_wait: Wait::from_mins(2),
+        database_deadline: Wait::from_mins(2),
         shutdown_timeout: Wait::from_secs(1),
     };
     Data::new(AppState::new(Arc::clone(engine), Arc::new(SeededEntropy::new(7)), &http))

@@ -59,6 +59,7 @@ broken! {
     UserRepository {
         insert(&User) -> ();
         find(UserId) -> Option<User>;
+        hold_active(UserId) -> bool;
         find_by_email(&str) -> Option<User>;
         list(&UserFilter, &PageRequest) -> Page<User>;
         set_display_name(UserId, Option<&DisplayName>) -> bool;

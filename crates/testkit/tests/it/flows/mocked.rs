@@ -169,6 +169,7 @@ fn a_sign_in_beside_a_change_of_password_stores_no_session() {
         unit.rate_limits.expect_refund().times(1).returning(|_, _| Ok(true));
     });
     let changed = Unit::expecting(|unit| {
+        unit.users.expect_hold_active().with(eq(jane.user.id)).times(1).returning(|_| Ok(true));
         unit.passwords.expect_replace().times(1).returning(|_, _, _, _| Ok(false));
     });
     let look_again = Unit::expecting(|unit| {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod authenticate;
+mod deletion;
 mod faults;
 mod forgeries;
 mod janitor;
