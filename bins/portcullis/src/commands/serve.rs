@@ -14,6 +14,9 @@ use crate::{
     wiring::{self, Pending},
 };
 
+/// Open files at most, where the hard limit allows as many.
+const MOST_FILES: u64 = 65_536;
+
 pub(super) fn run(arguments: &Serve) -> Result<()> {
     let loaded = Loaded::read(&arguments.settings.place())?;
     loaded.check_start(StartMode { insecure_http: arguments.insecure_http })?;
@@ -56,6 +59,10 @@ async fn listen(
     fatal: Option<oneshot::Receiver<anyhow::Error>>,
     announce: impl FnOnce(SocketAddr) -> Result<()>,
 ) -> Result<()> {
+    // A connection is a file. The soft limit is often 1024, which one client could use up.
+    if let Err(error) = rlimit::increase_nofile_limit(MOST_FILES) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     let bind = options.bind;
     let bound = portcullis_http::bind(engine, wiring::entropy(), options)
         .with_context(|| format!("cannot listen on {bind}"))?;

@@ -189,3 +189,16 @@ fn clients_that_hang_up_in_the_middle_change_nothing_for_others() {
     server.client().ask(&tokens.me()).with_status(200);
     account.signed_in(&mut server.client());
 }
+
+/// actix makes an answer to each of them and keeps what is not taken.
+#[test]
+fn requests_without_end_over_one_connection_are_cut_off() {
+    let home = Home::on_sqlite();
+    let server = home.start();
+    for (path, most) in [("/openapi.json", 100), ("/health", 1100), ("/v1/auth/nothing", 1100)] {
+        let requests = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(3000);
+        let answers = statuses(&conversation(&server, requests.as_bytes())).len();
+        assert!(answers <= most, "{path}: {answers}");
+    }
+    server.client().get("/health").with_status(200);
+}

@@ -4,7 +4,10 @@ use actix_web::{
     Error, HttpMessage as _, HttpResponse,
     body::{BodySize, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    http::{
+        ConnectionType,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
     middleware::Next,
     web::Data,
 };
@@ -63,10 +66,11 @@ pub async fn finish<B: MessageBody + 'static>(
     };
     let connection = response.request().conn_data::<Connection>();
     let last = connection.is_some_and(|connection| connection.is_spent_by(body));
-    let headers = response.headers_mut();
     if last || state.stopping() {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        // The header alone would tell the client, and not actix.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
+    let headers = response.headers_mut();
     set_headers(headers, envelope, &context.origin, &state);
     if let Some(standing) = shown {
         set_limit_headers(headers, standing);
