@@ -18,6 +18,10 @@ const MOST_BYTES: u64 = 4096;
 /// Reads the key; `None` when there is no file.
 pub(crate) fn read(path: &Path) -> Result<Option<MasterKey>> {
     let shown = path.display();
+    // To open a pipe would be to wait for whoever writes into it.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        bail!("the master key file {shown} is not a regular file");
+    }
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -174,6 +178,18 @@ mod tests {
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
         assert!(read(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("master.key");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        for path in [pipe.as_path(), directory.path()] {
+            let refused = read(path).unwrap_err().to_string();
+            assert!(refused.contains("not a regular file"), "{refused}");
+        }
     }
 
     #[test]

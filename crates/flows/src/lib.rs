@@ -4,6 +4,7 @@
 //! environment; a caller on an async runtime moves a call to a blocking thread. Calls that hash a
 //! password say so; a caller bounds how many of those run at once.
 
+mod account;
 pub mod admin;
 mod engine;
 mod error;

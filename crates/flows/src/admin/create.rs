@@ -1,9 +1,9 @@
 use portcullis_audit::{Action, Actor};
-use portcullis_identity::{DisplayName, EmailAddress, Role, User};
+use portcullis_identity::{Role, User};
 use portcullis_kernel::{Field, FieldErrors, Origin, SecretString, StoreError, UniqueKey, UserId};
 use portcullis_storage::StorageExt;
 
-use crate::{Engine, Fault, Invalid, error::classify};
+use crate::{Engine, Fault, Invalid, account::NewAccount, error::classify};
 
 /// An account as an operator wants it.
 #[derive(Clone, Debug, Default)]
@@ -51,21 +51,14 @@ impl Engine {
         let now = self.now();
         let entropy = self.entropy.as_ref();
         let mut errors = FieldErrors::default();
-        let rules = self.options.email;
-        let typed = input.email.clone().given().unwrap_or_default();
-        let email = errors.required("email", input.email, |raw| EmailAddress::parse(&raw, rules));
-        let name =
-            errors.optional("display_name", input.display_name, |raw| DisplayName::parse(&raw));
         let role = errors.optional("role", input.role, |raw| raw.parse::<Role>());
-        let password = errors.optional("password", input.password, |raw| {
-            let shown = name.as_ref().map_or("", DisplayName::as_str);
-            self.options.password.accept(raw, &[typed.trim(), shown])
-        });
-        let email = Invalid::or(errors, email)?;
+        let account =
+            self.judge_account(&mut errors, input.email, input.display_name, input.password);
+        let NewAccount { email, display_name, password } = Invalid::or(errors, account)?;
         let hash = password.map(|password| self.hasher.hash(&password, entropy)).transpose();
         let hash = hash.map_err(Fault::from)?;
         let id = UserId::generate(now, entropy).map_err(Fault::from)?;
-        let mut user = User::registered(id, email, name, now);
+        let mut user = User::registered(id, email, display_name, now);
         user.email_verified_at = input.email_verified.then_some(now);
         let lifted = if input.email_verified { Role::VerifiedUser } else { Role::User };
         user.role = role.unwrap_or(lifted);

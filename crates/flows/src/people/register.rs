@@ -47,20 +47,14 @@ impl Engine {
     /// [`Invalid`] names every broken field.
     pub fn check_registration(&self, input: Register) -> Result<Registration, Invalid> {
         let mut errors = FieldErrors::default();
-        let typed = input.email.clone().given().unwrap_or_default();
-        let shown = input.display_name.clone().given().unwrap_or_default();
-        let rules = self.options.email;
-        let email = errors.required("email", input.email, |raw| EmailAddress::parse(&raw, rules));
-        let display_name =
-            errors.optional("display_name", input.display_name, |raw| DisplayName::parse(&raw));
-        let personal = [typed.trim(), shown.trim()];
-        let password = errors.required("password", input.password, |raw| {
-            self.options.password.accept(raw, &personal)
-        });
-        let registration = email.zip(password).map(|(email, password)| Registration {
-            email,
-            password,
-            display_name,
+        if matches!(input.password, Field::Absent) {
+            errors.add("password", "is required");
+        }
+        let account =
+            self.judge_account(&mut errors, input.email, input.display_name, input.password);
+        let registration = account.and_then(|account| {
+            let (email, display_name) = (account.email, account.display_name);
+            account.password.map(|password| Registration { email, password, display_name })
         });
         Invalid::or(errors, registration)
     }
