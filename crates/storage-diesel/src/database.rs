@@ -31,6 +31,16 @@ impl SchemaState {
         self.pending.is_empty() && self.unknown.is_empty()
     }
 
+    /// Whether the program can work on it. What is unknown was put there by a later version, beside
+    /// which this one serves on.
+    pub(crate) fn check(&self) -> StoreResult<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let lacks = format!("its schema lacks {}", self.pending.join(", "));
+        Err(StoreError::Unavailable(lacks.into()))
+    }
+
     /// Compares what is `known`, as (version, name), with the versions that were `found`.
     pub(crate) fn compare(known: &[(String, String)], found: &[String]) -> Self {
         let names = |applied: bool| {

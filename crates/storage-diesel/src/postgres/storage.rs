@@ -115,13 +115,7 @@ impl Storage for PostgresStorage {
     }
 
     fn check(&self) -> StoreResult<()> {
-        // What is unknown here was put there by a later version, beside which this one serves on.
-        let pending = self.schema_state()?.pending;
-        if pending.is_empty() {
-            return Ok(());
-        }
-        let lacks = format!("its schema lacks {}", pending.join(", "));
-        Err(StoreError::Unavailable(lacks.into()))
+        self.schema_state()?.check()
     }
 }
 
