@@ -17,5 +17,9 @@ pub(super) fn run(command: Config) -> Result<()> {
         loaded.check_start(mode)?;
         wiring::find_master_key(&loaded)?;
     }
-    output::print(&loaded.show())
+    output::print(&loaded.show())?;
+    if start.is_some() {
+        output::print("# Nothing in these settings keeps `serve` from starting.")?;
+    }
+    Ok(())
 }

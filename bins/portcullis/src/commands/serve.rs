@@ -64,8 +64,9 @@ async fn listen(
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
     let bind = options.bind;
-    let bound = portcullis_http::bind(engine, wiring::entropy(), options)
-        .with_context(|| format!("cannot listen on {bind}"))?;
+    let bound = portcullis_http::bind(engine, wiring::entropy(), options).with_context(|| {
+        format!("cannot listen on {bind}; http.bind (PORTCULLIS__HTTP__BIND) sets another address")
+    })?;
     announce(bound.address())?;
     let failed = async {
         match fatal {
@@ -98,7 +99,7 @@ fn announce(loaded: &Loaded, address: SocketAddr, database: &str) -> Result<()> 
     output::print(&format!(
         "\n  Portcullis runs in development mode at {public_url}\n  Try:\n\n    \
          curl {public_url}/v1/auth/register -H 'Content-Type: application/json' \\\n      \
-         -d '{{\"email\":\"jane@example.com\",\"password\":\"correct horse battery\"}}'\n\n  \
+         -d '{{\"email\":\"you@example.com\",\"password\":\"correct horse battery\"}}'\n\n  \
          Ctrl-C stops it.\n"
     ))
 }

@@ -79,8 +79,15 @@ fn change<E: std::error::Error + Send + Sync + 'static>(
 }
 
 fn create(engine: &Engine, input: CreateUser) -> Result<()> {
+    let lacks = match input.password {
+        Field::Given(_) => "",
+        _ => "; without a password, so nobody can sign in to it (--password-stdin reads one)",
+    };
     match engine.create_user(input, Actor::Operator, &Origin::local()) {
-        Ok(user) => output::print(&format!("made {} ({}), {}", user.id, user.email, user.role)),
+        Ok(user) => {
+            let (id, email, role) = (user.id, user.email, user.role);
+            output::print(&format!("made {id} ({email}), {role}{lacks}"))
+        }
         Err(CreateUserError::Invalid(invalid)) => {
             let broken = invalid.0.iter().map(|(field, text)| Problem::of(field, text));
             Err(Problems(broken.collect()).into())

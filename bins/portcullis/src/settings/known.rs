@@ -74,6 +74,13 @@ impl Known {
         kept
     }
 
+    /// Whether a variable without our prefix reads like a setting with an underscore too few.
+    fn is_meant_for_us(&self, variable: &str) -> bool {
+        let Some(name) = variable.strip_prefix("PORTCULLIS_") else { return false };
+        let name = name.to_lowercase();
+        name.contains("__") || self.settings.iter().any(|key| key.replace('.', "_") == name)
+    }
+
     /// What of the environment's variables with our prefix exists; the rest is reported.
     pub(crate) fn keep_variables(
         &self,
@@ -84,7 +91,7 @@ impl Known {
         for (variable, value) in variables {
             let Some(name) = variable.strip_prefix(PREFIX) else {
                 // Kubernetes makes variables such as PORTCULLIS_PORT, but none with two underscores.
-                if variable.starts_with("PORTCULLIS_") && variable.contains("__") {
+                if self.is_meant_for_us(variable) {
                     let text = format!("{variable}: settings begin with {PREFIX}, two underscores");
                     problems.push(Problem::general(text));
                 }

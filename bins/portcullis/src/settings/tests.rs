@@ -231,10 +231,12 @@ fn a_secret_can_stand_in_a_file_of_its_own() {
 
 #[test]
 fn a_variable_with_one_underscore_too_few_is_told() {
-    assert_eq!(
-        problems("", &[("PORTCULLIS_HTTP__BIND", "127.0.0.1:1"), ("PORTCULLIS_PORT", "tcp://a")]),
-        ["PORTCULLIS_HTTP__BIND: settings begin with PORTCULLIS__, two underscores"]
-    );
+    for slip in ["PORTCULLIS_HTTP__BIND", "PORTCULLIS_HTTP_BIND", "PORTCULLIS_PUBLIC_URL"] {
+        assert_eq!(
+            problems("", &[(slip, "127.0.0.1:1"), ("PORTCULLIS_PORT", "tcp://a")]),
+            [format!("{slip}: settings begin with PORTCULLIS__, two underscores")]
+        );
+    }
 }
 
 #[test]
