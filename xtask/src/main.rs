@@ -3,8 +3,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool that talks to its user")]
 #![allow(clippy::disallowed_methods, reason = "a tool that reads the environment of its run")]
 
+mod browser;
 mod ci;
 mod fmt;
+mod install;
 mod lint;
 mod migrate;
 mod postgres;
@@ -23,7 +25,7 @@ The repository's own commands.
 Usage: cargo xtask <COMMAND> [ARGUMENTS]
 
 Commands:
-  test           Run every test, on SQLite and on a throw-away PostgreSQL
+  test           Run every test, on SQLite, on a throw-away PostgreSQL and in a browser
   lint           Check formatting, clippy, and the rules of the repository
   tidy           Check the rules of the repository: arrows, sizes, documents
   ci             What continuous integration asks of a change: lint, then test

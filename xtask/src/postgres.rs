@@ -5,13 +5,12 @@ use std::{
     fs::{self, File},
     io::{ErrorKind, Write as _},
     path::Path,
-    process::Command,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use portcullis_testkit_postgres::{Cluster, Options, server_binaries};
 
-use crate::process;
+use crate::{install, process};
 
 /// The variable that gives tests the maintenance database of a server.
 pub(crate) const URL_VARIABLE: &str = "PORTCULLIS_TEST_DATABASE_URL";
@@ -53,9 +52,9 @@ impl Server {
 
 /// Starts a private cluster; installs PostgreSQL first where it is missing and we may.
 pub(crate) fn start(options: &Options) -> Result<Cluster> {
-    if server_binaries().is_none() && may_install() {
+    if server_binaries().is_none() && install::may_install() {
         eprintln!("xtask: PostgreSQL is not installed; installing it with apt-get");
-        if let Err(error) = install() {
+        if let Err(error) = install_programs() {
             eprintln!("xtask: {error:#}");
         }
     }
@@ -80,28 +79,9 @@ fn is_required() -> bool {
     process::is_set("CI", "true") || process::is_set("PORTCULLIS_REQUIRE_POSTGRES", "1")
 }
 
-/// Root on Debian or one of its kin.
-fn may_install() -> bool {
-    is_root() && is_debian(&fs::read_to_string("/etc/os-release").unwrap_or_default())
-}
-
-fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output();
-    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-fn is_debian(os_release: &str) -> bool {
-    os_release
-        .lines()
-        .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")))
-        .flat_map(|value| value.trim_matches('"').split_whitespace())
-        .any(|name| matches!(name, "debian" | "ubuntu"))
-}
-
-fn install() -> Result<()> {
+fn install_programs() -> Result<()> {
     refuse_clusters(Path::new(CLUSTER_SETTINGS))?;
-    apt_get(&["update"])?;
-    apt_get(&["install", "--yes", "--no-install-recommends", DEBIAN_PACKAGE])?;
+    install::install(&[DEBIAN_PACKAGE])?;
     server_binaries().map(drop).context("installed, but the server programs are not to be found")
 }
 
@@ -117,22 +97,11 @@ fn refuse_clusters(settings: &Path) -> Result<()> {
     }
 }
 
-fn apt_get(arguments: &[&str]) -> Result<()> {
-    let mut command = Command::new("apt-get");
-    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-    // Nobody is there to be asked whether settings stay as they are.
-    command.env("UCF_FORCE_CONFFOLD", "1");
-    if !process::announced(&mut command)?.success() {
-        bail!("apt-get {} failed", arguments.join(" "));
-    }
-    Ok(())
-}
-
 fn how_to_install() -> String {
     let line = if cfg!(target_os = "macos") {
         "brew install postgresql@17".to_owned()
-    } else if is_debian(&fs::read_to_string("/etc/os-release").unwrap_or_default()) {
-        format!("sudo apt-get install --no-install-recommends {DEBIAN_PACKAGE}")
+    } else if install::has_apt() {
+        install::command_line(&[DEBIAN_PACKAGE])
     } else {
         "install your system's PostgreSQL server package, or set PG_BIN_DIR".to_owned()
     };
@@ -142,14 +111,6 @@ fn how_to_install() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn debian_and_its_kin_are_known() {
-        assert!(is_debian("NAME=x\nID=debian\n"));
-        assert!(is_debian("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"));
-        assert!(!is_debian("ID=fedora\nID_LIKE=\"rhel\"\n"));
-        assert!(!is_debian("PRETTY_NAME=\"debian\"\n"));
-    }
 
     #[test]
     fn settings_for_clusters_are_written_once() {

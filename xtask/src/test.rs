@@ -1,7 +1,6 @@
 //! `cargo xtask test`: the one command that runs every test.
 
 use std::{
-    fmt::Write as _,
     process::{Command, ExitCode},
     time::Instant,
 };
@@ -9,12 +8,14 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    browser::Browser,
     postgres::{RUN_VARIABLE, Server, URL_VARIABLE},
     process,
 };
 
 pub(crate) const HELP: &str = "\
-Run every test, on SQLite and on a throw-away PostgreSQL, then the example as a self-check.
+Run every test, on SQLite and on a throw-away PostgreSQL, pages in headless Chromium, then the
+example as a self-check.
 
 Usage: cargo xtask test [-- ARGUMENTS OF CARGO TEST]
 
@@ -23,6 +24,10 @@ usual places. Root on Debian or Ubuntu gets them installed where they are missin
 is told what to type, and the tests on PostgreSQL are skipped. CI=true or
 PORTCULLIS_REQUIRE_POSTGRES=1 makes that an error. PORTCULLIS_TEST_DATABASE_URL names a server to
 use instead (the maintenance database, as a superuser).
+
+Chromium (or Chrome) and its chromedriver are looked for in PATH and the usual places, or where
+PORTCULLIS_TEST_CHROMIUM and PORTCULLIS_TEST_CHROMEDRIVER say. They are installed, skipped or,
+with CI=true or PORTCULLIS_REQUIRE_BROWSER=1, required in the same way.
 
 With arguments, `cargo test --workspace` gets them and the example is left out:
   cargo xtask test -- refresh              tests with `refresh` in their name
@@ -36,13 +41,18 @@ const SELF_CHECK: &str = "--self-check";
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let began = Instant::now();
     let extra = extra_arguments(arguments)?;
+    let browser = Browser::for_tests()?;
     let server = Server::for_tests()?;
     let mut outcome = Outcome::default();
     if let Server::Missing(advice) = &server {
         eprintln!("xtask: WITHOUT PostgreSQL. {advice}");
-        outcome.skipped = Some(advice.clone());
+        outcome.gaps.push(format!("NOTHING RAN ON POSTGRESQL: {advice}"));
     }
-    let status = process::announced(&mut cargo_test(extra, &server))?;
+    if let Browser::Missing(advice) = &browser {
+        eprintln!("xtask: WITHOUT a browser. {advice}");
+        outcome.gaps.push(format!("NOTHING RAN IN A BROWSER: {advice}"));
+    }
+    let status = process::announced(&mut cargo_test(extra, &server, &browser))?;
     outcome.note("cargo test", status.success());
     if extra.is_empty() {
         outcome.note(EXAMPLE, self_check()?);
@@ -62,13 +72,14 @@ fn extra_arguments(arguments: &[String]) -> Result<&[String]> {
 
 /// Always the whole workspace: cargo unifies features over the packages it is asked for, so a
 /// single package would build diesel and OpenSSL anew, with other features.
-fn cargo_test(extra: &[String], server: &Server) -> Command {
+fn cargo_test(extra: &[String], server: &Server, browser: &Browser) -> Command {
     let mut command = process::cargo();
     command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).args(extra);
     if let Server::Private(cluster) = server {
         command.env(URL_VARIABLE, cluster.url("postgres"));
         command.env(RUN_VARIABLE, format!("{}x{}", std::process::id(), cluster.port()));
     }
+    browser.tell(&mut command);
     // A snapshot that nobody looked at is not a passed test.
     if process::is_set("CI", "true") {
         command.env("INSTA_UPDATE", "no");
@@ -93,7 +104,8 @@ fn self_check() -> Result<bool> {
 #[derive(Debug, Default)]
 struct Outcome {
     failed: Vec<&'static str>,
-    skipped: Option<String>,
+    /// What did not run, and what to type so that it does.
+    gaps: Vec<String>,
 }
 
 impl Outcome {
@@ -107,11 +119,8 @@ impl Outcome {
         if !self.failed.is_empty() {
             return format!("FAILED: {}", self.failed.join(", "));
         }
-        let mut line = "every test passed".to_owned();
-        if let Some(advice) = &self.skipped {
-            let _ = write!(line, ", BUT NOTHING RAN ON POSTGRESQL: {advice}");
-        }
-        line
+        let passed = std::iter::once("every test passed");
+        passed.chain(self.gaps.iter().map(String::as_str)).collect::<Vec<_>>().join(", BUT ")
     }
 }
 
@@ -131,8 +140,8 @@ mod tests {
     fn the_closing_line_hides_neither_failures_nor_gaps() {
         let mut outcome = Outcome::default();
         assert_eq!(outcome.closing_line(), "every test passed");
-        outcome.skipped = Some("type this".to_owned());
-        assert!(outcome.closing_line().contains("type this"));
+        outcome.gaps = vec!["NOTHING a".to_owned(), "NOTHING b".to_owned()];
+        assert_eq!(outcome.closing_line(), "every test passed, BUT NOTHING a, BUT NOTHING b");
         outcome.note("cargo test", false);
         outcome.note("other", true);
         assert_eq!(outcome.closing_line(), "FAILED: cargo test");
@@ -140,7 +149,8 @@ mod tests {
 
     #[test]
     fn the_whole_workspace_is_tested_at_once() {
-        let command = cargo_test(&["--doc".to_owned()], &Server::Given);
+        let no_browser = Browser::Missing(String::new());
+        let command = cargo_test(&["--doc".to_owned()], &Server::Given, &no_browser);
         let arguments: Vec<_> = command.get_args().collect();
         assert_eq!(arguments, ["test", "--workspace", "--locked", "--no-fail-fast", "--doc"]);
     }

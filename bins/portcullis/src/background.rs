@@ -1,25 +1,30 @@
-//! Work beside the requests: the first signing key, reading the keys anew, and cleaning up.
+//! Work beside the requests: the first signing key, reading the keys anew, cleaning up, and mail.
 
 use std::{
-    error::Error,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
+use actix_web::rt::time::sleep;
 use anyhow::{Context, Result};
 use portcullis_flows::Engine;
-use portcullis_kernel::causes;
 use tokio::sync::oneshot;
 
-use crate::wiring;
+use crate::{
+    health::Health,
+    mail::{Post, work},
+    stop::Stop,
+    wiring,
+};
 
 const READ_KEYS_EVERY: Duration = Duration::from_secs(30);
 const CLEAN_EVERY: Duration = Duration::from_mins(1);
 /// Not while the first requests come.
 const CLEAN_FIRST: Duration = Duration::from_secs(5);
-const TRY_AGAIN: Duration = Duration::from_secs(1);
-/// How long a stop waits for threads, and how often it looks.
+/// How long to wait with the database after it failed.
+pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How long an end waits for threads at least, and how often it looks.
 const PATIENCE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(2);
 
@@ -28,31 +33,8 @@ const POLL: Duration = Duration::from_millis(2);
 pub(crate) struct Background {
     stop: Arc<Stop>,
     threads: Vec<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Stop {
-    told: Mutex<bool>,
-    wake: Condvar,
-}
-
-impl Stop {
-    fn tell(&self) {
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.wake.notify_all();
-    }
-
-    /// Waits; says whether to stop.
-    fn wait(&self, duration: Duration) -> bool {
-        let until = Instant::now() + duration;
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*told {
-            let Some(left) = until.checked_duration_since(Instant::now()) else { return false };
-            let waited = self.wake.wait_timeout(told, left);
-            told = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
-    }
+    /// Those that may have a mail in hand.
+    workers: Vec<JoinHandle<()>>,
 }
 
 impl Background {
@@ -114,54 +96,80 @@ impl Background {
         })
     }
 
+    /// Delivers what is in the outbox, on so many threads.
+    pub(crate) fn deliver(&mut self, engine: &Arc<Engine>, post: Post, threads: u32) -> Result<()> {
+        let post = Arc::new(post);
+        for number in 1..=threads {
+            let (engine, post) = (Arc::clone(engine), Arc::clone(&post));
+            let worker = self.begin(&format!("mail-{number}"), move |stop| {
+                work(&engine, &post, stop);
+            })?;
+            self.workers.push(worker);
+        }
+        Ok(())
+    }
+
+    /// What tells the threads to end.
+    pub(crate) fn stop(&self) -> Arc<Stop> {
+        Arc::clone(&self.stop)
+    }
+
     /// Tells every thread to end and waits a moment. One that is deep in its work is left behind:
-    /// what it does is a transaction, which happens or does not.
-    pub(crate) fn stop(self) {
-        self.stop.tell();
-        let until = Instant::now() + PATIENCE;
-        while !self.threads.iter().all(JoinHandle::is_finished) && Instant::now() < until {
-            thread::sleep(POLL);
+    /// what it does is a transaction, which happens or does not. One that hands a mail over is given
+    /// the rest of `patience`, counted from when the threads were first told.
+    pub(crate) async fn end(self, patience: Duration) {
+        let told_at = self.stop.tell();
+        let soon = Instant::now() + PATIENCE;
+        let late = soon.max(told_at + patience);
+        while !is_done(&self.threads) && Instant::now() < soon {
+            sleep(POLL).await;
+        }
+        let may_wait = || Instant::now() < if self.stop.is_hurried() { soon } else { late };
+        while !is_done(&self.workers) && may_wait() {
+            sleep(POLL).await;
+        }
+        if !is_done(&self.workers) {
+            tracing::warn!(
+                "a mail was still being handed over when the time to stop was up; it is sent \
+                 again after the next start, and may arrive twice"
+            );
         }
     }
 
     fn spawn(&mut self, name: &str, work: impl FnOnce(&Stop) + Send + 'static) -> Result<()> {
-        let stop = Arc::clone(&self.stop);
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || work(&stop));
-        self.threads.push(thread.with_context(|| format!("cannot start the thread {name}"))?);
+        let thread = self.begin(name, work)?;
+        self.threads.push(thread);
         Ok(())
     }
+
+    fn begin(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Stop) + Send + 'static,
+    ) -> Result<JoinHandle<()>> {
+        let stop = Arc::clone(&self.stop);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || work(&stop));
+        thread.with_context(|| format!("cannot start the thread {name}"))
+    }
 }
 
-/// Logs when something stops working and when it works again, not every time.
-struct Health {
-    what: &'static str,
-    failing: bool,
-}
-
-impl Health {
-    fn new(what: &'static str) -> Self {
-        Self { what, failing: false }
-    }
-
-    fn worked(&mut self) {
-        if std::mem::take(&mut self.failing) {
-            tracing::info!("{} works again", self.what);
-        }
-    }
-
-    fn failed(&mut self, error: &dyn Error) {
-        let cause = causes(error);
-        if std::mem::replace(&mut self.failing, true) {
-            tracing::debug!(cause, "{} still fails", self.what);
-        } else {
-            tracing::error!(cause, "{} failed; it is tried again", self.what);
-        }
-    }
+fn is_done(threads: &[JoinHandle<()>]) -> bool {
+    threads.iter().all(JoinHandle::is_finished)
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::rt::System;
+
     use super::*;
+
+    const NOT_LONG: Duration = Duration::from_secs(10);
+
+    fn end(background: Background, patience: Duration) -> Duration {
+        let begun = Instant::now();
+        System::new().block_on(background.end(patience));
+        begun.elapsed()
+    }
 
     #[test]
     fn threads_end_when_they_are_told_to() {
@@ -169,21 +177,32 @@ mod tests {
         let (told, was_told) = std::sync::mpsc::channel();
         let wait = move |stop: &Stop| told.send(stop.wait(Duration::from_hours(1))).unwrap();
         background.spawn("test", wait).unwrap();
-        background.stop();
-        assert_eq!(was_told.recv_timeout(Duration::from_secs(10)), Ok(true));
+        end(background, Duration::ZERO);
+        assert_eq!(was_told.recv_timeout(NOT_LONG), Ok(true));
     }
 
     #[test]
     fn a_thread_that_does_not_end_is_left_behind() {
         let mut background = Background::default();
         background.spawn("test", |_| thread::sleep(Duration::from_mins(1))).unwrap();
-        let begun = Instant::now();
-        background.stop();
-        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(end(background, Duration::from_mins(1)) < NOT_LONG);
     }
 
     #[test]
-    fn a_wait_that_nobody_ends_ends_by_itself() {
-        assert!(!Stop::default().wait(Duration::from_millis(5)));
+    fn f12_a_mail_in_hand_is_waited_for_and_not_for_ever() {
+        let worker = |takes: Duration| {
+            let mut background = Background::default();
+            let worker = background.begin("test", move |_| thread::sleep(takes)).unwrap();
+            background.workers.push(worker);
+            background
+        };
+        let (takes, patience) = (Duration::from_millis(1500), Duration::from_mins(1));
+        let waited = end(worker(takes), patience);
+        assert!(takes <= waited && waited < NOT_LONG, "{waited:?}");
+        assert!(end(worker(Duration::from_mins(1)), Duration::ZERO) < NOT_LONG);
+        let hurried = worker(Duration::from_mins(1));
+        hurried.stop.signal();
+        hurried.stop.signal();
+        assert!(end(hurried, patience) < NOT_LONG);
     }
 }

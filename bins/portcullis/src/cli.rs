@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use portcullis_identity::{Role, UserStatus};
-use portcullis_kernel::Cursor;
+use portcullis_kernel::{Cursor, InvitationId, PageRequest};
 
 use crate::settings::Place;
 
@@ -41,16 +41,20 @@ Examples:
   portcullis serve --config /etc/portcullis.toml
       Wants a database, a master key, an https public_url and a mail transport, and says what lacks.
 
-SIGTERM and SIGINT stop it: running requests end, new ones are refused.")]
+SIGTERM and SIGINT stop it: running requests end, new ones are refused. Mails that wait are sent
+after the next start.")]
     Serve(Serve),
     /// Bring the database's schema up to date, which `serve` does by itself
     Migrate(Migrate),
     /// Make the master key; list, rotate and retire signing keys
     #[command(subcommand)]
     Keys(Keys),
-    /// Make, find and change accounts
+    /// Make, find and change accounts; invite people
     #[command(subcommand)]
     Users(Users),
+    /// Try the mail settings; show the texts of the mails
+    #[command(subcommand)]
+    Mail(Mail),
     /// Check and show the settings
     #[command(subcommand)]
     Config(Config),
@@ -142,10 +146,11 @@ time to read it; the keys before it then retire.")]
         #[arg(long)]
         compromised: bool,
     },
-    /// Seal the signing keys under another master key
+    /// Seal the signing keys, and the mails that wait, under another master key
     #[command(after_help = "\
 Stop the servers first, or start them anew with the new key right after: a running one cannot read
-keys that are sealed under another master key.
+what is sealed under another master key, so it signs on with the keys that it has opened and sends
+only the mails that it queues itself. Codes and pages that are open right now become invalid.
 
 Example:
   portcullis keys new-master --file new.key
@@ -196,12 +201,8 @@ Example:
         /// Only those whose address contains this text
         #[arg(long, value_name = "TEXT")]
         email: Option<String>,
-        /// At most so many, up to 200
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
-        limit: u32,
-        /// Go on where the list before ended
-        #[arg(long, value_name = "CURSOR", value_parser = Cursor::decode)]
-        after: Option<Cursor>,
+        #[command(flatten)]
+        paging: Paging,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -231,6 +232,8 @@ Example:
     Suspend(OneUser),
     /// Open a suspended account again
     Resume(OneUser),
+    /// End every session of an account, here at once; its owner signs in anew
+    SignOut(OneUser),
     /// Erase an account with everything that belongs to it
     Delete {
         #[command(flatten)]
@@ -238,6 +241,87 @@ Example:
         /// Yes, erase it
         #[arg(long, required = true)]
         yes: bool,
+    },
+    /// Invite somebody to register, once
+    #[command(after_help = "\
+Prints the invitation and its link; they are shown once. With an address the invitation is good for
+that address alone, and a running server mails it there. An invitation lets its holder in where
+people.registration is `invite`, and whatever people.allowed_domains says.
+
+Examples:
+  portcullis users invite --email jane@example.com
+  portcullis users invite --json")]
+    Invite {
+        #[command(flatten)]
+        settings: Settings,
+        /// The only address it is for, and to which it is mailed; without it whoever has the link
+        #[arg(long, value_name = "ADDRESS")]
+        email: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the invitations that can still be used
+    Invitations {
+        #[command(flatten)]
+        settings: Settings,
+        #[command(flatten)]
+        paging: Paging,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Withdraw an invitation; its mail is not sent if it still waits
+    Withdraw {
+        #[command(flatten)]
+        settings: Settings,
+        /// Which, as `users invitations` shows it
+        id: InvitationId,
+    },
+}
+
+/// Which part of a list.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Paging {
+    /// At most so many, up to 200
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+    limit: u32,
+    /// Go on where the list before ended
+    #[arg(long, value_name = "CURSOR", value_parser = Cursor::decode)]
+    after: Option<Cursor>,
+}
+
+impl From<Paging> for PageRequest {
+    fn from(Paging { limit, after }: Paging) -> Self {
+        Self { after, limit }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mail {
+    /// Send a mail now, past the queue, and say what the mail server said
+    #[command(after_help = "\
+Exits with 1 and the reason when the mail is not taken. One that is taken may still be lost on its
+way: look whether it arrives, and in which folder.
+
+Example:
+  portcullis mail test jane@example.com --config /etc/portcullis.toml")]
+    Test {
+        #[command(flatten)]
+        settings: Settings,
+        /// Where to send it
+        address: String,
+    },
+    /// Show the names of the built-in templates, or the text of one
+    #[command(after_help = "\
+A file of the same name in the directory of the setting `mail.templates` takes the place of a
+built-in template. `portcullis config check` says whether it can.
+
+Example:
+  portcullis mail templates verify_email.txt > templates/verify_email.txt")]
+    Templates {
+        /// Which one, such as `verify_email.txt`
+        name: Option<String>,
     },
 }
 

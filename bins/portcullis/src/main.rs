@@ -3,10 +3,13 @@
 mod background;
 mod cli;
 mod commands;
+mod health;
 mod logs;
+mod mail;
 mod master_key;
 mod output;
 mod settings;
+mod stop;
 mod wiring;
 
 use std::process::ExitCode;

@@ -38,6 +38,34 @@ actions! {
     UserResumed = "user.resumed",
     /// An account was erased.
     UserDeleted = "user.deleted",
+    /// A person proved the address of their account.
+    EmailVerified = "user.email_verified",
+    /// Somebody asked for another mail to confirm the address.
+    VerificationAsked = "user.verification_asked",
+    /// The owner of a mailbox erased an account that somebody else had opened on it.
+    UserDisowned = "user.disowned",
+    /// A password reset was asked for.
+    PasswordResetAsked = "user.password_reset_asked",
+    /// A password was set with a mailed token.
+    PasswordReset = "user.password_reset",
+    /// A person changed their password.
+    PasswordChanged = "user.password_changed",
+    /// A signed-in person gave a wrong password where it is asked for again.
+    PasswordRefused = "user.password_refused",
+    /// A change of address was asked for.
+    EmailChangeAsked = "user.email_change_asked",
+    /// A code for a new address, right or wrong.
+    EmailChanged = "user.email_changed",
+    /// A person without a password asked for their account to be erased.
+    DeletionAsked = "user.deletion_asked",
+    /// An operator invited somebody.
+    UserInvited = "user.invited",
+    /// An operator withdrew an invitation.
+    InvitationWithdrawn = "user.invitation_withdrawn",
+    /// An operator ended every session of an account.
+    SessionsRevoked = "session.revoked",
+    /// A mail was refused for good, or could not be made.
+    MailRefused = "mail.refused",
     /// A sign-in, right or wrong.
     SignedIn = "session.signed_in",
     /// A spent refresh token came again by an honest race.

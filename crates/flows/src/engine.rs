@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
 use portcullis_audit::{Action, Actor, AuditEvent};
-use portcullis_credentials::{HashError, PasswordHasher};
+use portcullis_credentials::{HashError, PasswordHasher, Pepper};
 use portcullis_kernel::{Alarm, Clock, Entropy, EntropyError, Instant, Origin};
 use portcullis_limits::Front;
 use portcullis_storage::Storage;
-use portcullis_tokens::{KeyRing, MasterKey, ports::Jose};
+use portcullis_tokens::{FormKey, KeyRing, MasterKey, ports::Jose};
 
 use crate::EngineOptions;
 
@@ -38,6 +38,8 @@ pub struct Engine {
     pub(crate) keys_read_at: std::sync::Mutex<Option<Instant>>,
     pub(crate) front: Front,
     pub(crate) alarm: Arc<dyn Alarm>,
+    pub(crate) pepper: Pepper,
+    pub(crate) forms: FormKey,
     clock: Arc<dyn Clock>,
 }
 
@@ -49,6 +51,8 @@ impl Engine {
     pub fn new(parts: Parts, options: EngineOptions) -> Result<Self, HashError> {
         Ok(Self {
             hasher: PasswordHasher::new(options.argon2)?,
+            pepper: Pepper::new(&parts.master_key.code_pepper()),
+            forms: FormKey::new(&parts.master_key.form_key()),
             storage: parts.storage,
             clock: parts.clock,
             entropy: parts.entropy,

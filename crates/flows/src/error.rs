@@ -1,7 +1,8 @@
 use portcullis_credentials::HashError;
 use portcullis_kernel::{Classify, EntropyError, ErrorKind, FieldErrors, StoreError, codes};
+use portcullis_limits::Standing;
 use portcullis_storage::AsStoreError;
-use portcullis_tokens::SignError;
+use portcullis_tokens::{SealError, SignError};
 
 /// Something on this side failed; the cause is for the log.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,12 @@ pub enum Fault {
     /// Signing.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// Sealing or opening a mail.
+    #[error("a mail cannot be sealed or opened: {0}")]
+    Seal(#[from] SealError),
+    /// Writing or reading a mail's facts.
+    #[error("a mail's facts cannot be written or read: {0}")]
+    Facts(#[from] serde_json::Error),
 }
 
 impl Classify for Fault {
@@ -27,7 +34,7 @@ impl Classify for Fault {
             Self::Store(error) => error.kind(),
             // Before the first key is made, and nothing else: worth trying again.
             Self::Sign(SignError::NoActiveKey) => ErrorKind::Unavailable,
-            Self::Entropy(_) | Self::Hash(_) | Self::Sign(_) => ErrorKind::Internal,
+            _ => ErrorKind::Internal,
         }
     }
 
@@ -43,7 +50,7 @@ impl AsStoreError for Fault {
     fn as_store_error(&self) -> Option<&StoreError> {
         match self {
             Self::Store(error) => Some(error),
-            Self::Entropy(_) | Self::Hash(_) | Self::Sign(_) => None,
+            _ => None,
         }
     }
 }
@@ -75,6 +82,12 @@ impl Classify for Invalid {
     fn fields(&self) -> Option<&FieldErrors> {
         Some(&self.0)
     }
+}
+
+/// An error that may be the refusal of a bucket.
+pub trait Limited: Classify {
+    /// The standing of the bucket that refused, if one did.
+    fn standing(&self) -> Option<Standing>;
 }
 
 /// Implements [`Classify`] for a use case's error: its own variants, then those that wrap another.

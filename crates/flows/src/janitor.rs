@@ -24,6 +24,10 @@ pub struct Cleaned {
     pub events: u64,
     /// Signing keys.
     pub keys: u64,
+    /// Mailed tokens, codes and invitations that expired.
+    pub mailed: u64,
+    /// Mails that were not delivered in time.
+    pub mails: u64,
 }
 
 impl Engine {
@@ -42,6 +46,10 @@ impl Engine {
                 .in_batches(|uow| uow.known_addresses().delete_before(addresses_before, BATCH))?,
             events: self.in_batches(|uow| uow.audit().delete_before(events_before, BATCH))?,
             keys: self.delete_removed_keys(now)?,
+            mailed: self.in_batches(|uow| uow.mailed_tokens().delete_expired(now, BATCH))?
+                + self.in_batches(|uow| uow.email_changes().delete_expired(now, BATCH))?
+                + self.in_batches(|uow| uow.invitations().delete_expired(now, BATCH))?,
+            mails: self.in_batches(|uow| uow.outbox().delete_expired(now, BATCH))?,
         })
     }
 

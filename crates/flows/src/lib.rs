@@ -11,13 +11,16 @@ mod error;
 mod janitor;
 pub mod keys;
 mod limits;
+pub mod mail;
 mod options;
 pub mod people;
 
 pub use engine::{Engine, Parts};
-pub use error::{Fault, Invalid};
+pub use error::{Fault, Invalid, Limited};
 pub use janitor::Cleaned;
-pub use limits::{Admission, AdmitError, Admitted, Charge, LimitClass, LimitError};
-pub use options::{EngineOptions, LimitOptions};
+pub use limits::{Admission, AdmitError, Admitted, AdmittedPage, Charge, LimitClass, LimitError};
+pub use options::{
+    EngineOptions, LimitOptions, MailedOptions, RegistrationMode, RegistrationOptions,
+};
 /// The key that seals private keys at rest, one of an engine's [`Parts`].
 pub use portcullis_tokens::MasterKey;

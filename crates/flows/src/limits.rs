@@ -1,14 +1,14 @@
 use std::net::IpAddr;
 
 use portcullis_audit::{Action, Actor};
-use portcullis_kernel::{Instant, Origin, StoreError, StoreResult};
+use portcullis_kernel::{Instant, Origin, SecretString, StoreError, StoreResult};
 use portcullis_limits::{
     AddressKey, Asked, BucketKey, Grant, HitLog, OnStoreFailure, Policy, Standing,
 };
 use portcullis_storage::StorageExt;
 
 use crate::{
-    Engine, Fault,
+    Engine, Fault, Limited,
     error::classify,
     people::{AuthenticateError, Caller},
 };
@@ -20,6 +20,8 @@ pub enum LimitClass {
     Register,
     /// Every check of a password.
     SignIn,
+    /// Asking for a mail to set a password.
+    PasswordReset,
     /// Any other route.
     Anonymous,
 }
@@ -54,9 +56,21 @@ pub enum LimitError {
     /// The store could not be asked, and this limit then refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another fault of this side.
+    #[error(transparent)]
+    Fault(#[from] Fault),
 }
 
-classify!(LimitError { Self::Exceeded(_) => (RateLimited, RATE_LIMITED), } via { Store });
+classify!(LimitError { Self::Exceeded(_) => (RateLimited, RATE_LIMITED), } via { Store, Fault });
+
+impl Limited for LimitError {
+    fn standing(&self) -> Option<Standing> {
+        match self {
+            Self::Exceeded(standing) => Some(*standing),
+            _ => None,
+        }
+    }
+}
 
 /// A request with an accepted access token.
 #[derive(Debug)]
@@ -64,6 +78,15 @@ pub struct Admitted {
     /// Whose it is.
     pub caller: Caller,
     /// The standing of their bucket; absent when limits are off.
+    pub standing: Option<Standing>,
+}
+
+/// A request of a browser.
+#[derive(Debug)]
+pub struct AdmittedPage {
+    /// Who is signed in; nobody when the cookie is missing or its session is over.
+    pub caller: Option<Caller>,
+    /// The standing of the bucket; absent when limits are off.
     pub standing: Option<Standing>,
 }
 
@@ -85,6 +108,7 @@ impl Engine {
         match class {
             LimitClass::Register => &limits.register,
             LimitClass::SignIn => &limits.sign_in,
+            LimitClass::PasswordReset => &limits.password_reset,
             LimitClass::Anonymous => &limits.anonymous,
         }
     }
@@ -233,6 +257,35 @@ impl Engine {
                 Err(AdmitError::Unauthenticated(refused, standing))
             }
         }
+    }
+
+    /// Counts a request of a browser: one whose cookie is a live sign-in towards its user, any other
+    /// towards the client address, which is looked at first.
+    ///
+    /// # Errors
+    /// [`LimitError`].
+    pub fn admit_page(
+        &self,
+        cookie: Option<SecretString>,
+        client: IpAddr,
+        origin: &Origin,
+    ) -> Result<AdmittedPage, LimitError> {
+        let limits = &self.options.limits;
+        if let Some(standing) = self.exhausted(LimitClass::Anonymous, client) {
+            return Err(LimitError::Exceeded(standing));
+        }
+        let caller = match cookie {
+            Some(cookie) => self.authenticate_page(cookie)?,
+            None => None,
+        };
+        let (bucket, policy) = if let Some(caller) = &caller {
+            (BucketKey::principal(&limits.principal, caller.user.id), limits.principal)
+        } else {
+            let key = BucketKey::address(&limits.anonymous, AddressKey::from(client));
+            (key, limits.anonymous)
+        };
+        let standing = self.count(bucket, policy, origin)?;
+        Ok(AdmittedPage { caller, standing })
     }
 
     fn count(

@@ -3,8 +3,10 @@
 //! A handler parses, makes one call of the engine, and renders. What it may decide is in the flows;
 //! what every answer needs (envelope, headers, request id, log line) is in [`kit`].
 
+mod admin;
 mod kit;
 mod meta;
+mod pages;
 mod people;
 mod server;
 mod surfaces;
@@ -16,3 +18,5 @@ pub use surfaces::openapi;
 pub use kit::{AppState, finish};
 #[doc(hidden)] // for tests of the routes without a socket
 pub use server::configure;
+#[doc(hidden)]
+pub use surfaces::development_openapi;

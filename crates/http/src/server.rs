@@ -20,7 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     kit::{AppState, Blocking, Connection, HashQueue, Refusal, finish},
-    surfaces,
+    pages, surfaces,
 };
 
 /// Connections that wait to be accepted.
@@ -45,6 +45,10 @@ pub struct HttpOptions {
     pub workers: usize,
     /// The origin that clients know, such as `https://auth.example.com`.
     pub public_url: String,
+    /// What the service calls itself on its pages.
+    pub service_name: String,
+    /// Whether `/dev/inbox` shows the mails that the local inbox holds; for development.
+    pub dev_inbox: bool,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: TrustedProxies,
     /// Password hashes at once.
@@ -79,6 +83,9 @@ impl AppState {
             hashes: HashQueue::new(options.hash_permits, options.hash_queue, options.hash_wait),
             proxies: options.trusted_proxies.clone(),
             https: options.public_url.starts_with("https://"),
+            origin: options.public_url.clone(),
+            html: pages::html(&options.service_name, options.dev_inbox),
+            dev_inbox: options.dev_inbox,
             openapi: surfaces::openapi(),
             stopping: AtomicBool::new(false),
         }

@@ -3,7 +3,7 @@ use utoipa::openapi::{
     security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use crate::{kit::Routes, meta, people};
+use crate::{admin, kit::Routes, meta, pages, people};
 
 /// Every surface; a new one adds a line. Order matters where one prefix holds another.
 pub(crate) fn routes() -> Routes {
@@ -11,6 +11,8 @@ pub(crate) fn routes() -> Routes {
     let mut routes = Routes::new(OpenApiBuilder::new().info(info).build());
     meta::mount(&mut routes);
     people::mount(&mut routes);
+    pages::mount(&mut routes);
+    admin::mount(&mut routes);
     routes
 }
 
@@ -23,4 +25,9 @@ pub fn openapi() -> String {
     let components = document.components.get_or_insert_default();
     components.security_schemes.insert("access_token".to_owned(), bearer);
     document.to_json().unwrap_or_else(|_| "{}".to_owned())
+}
+
+/// The same of the routes that are there in development only.
+pub fn development_openapi() -> String {
+    routes().hidden().to_json().unwrap_or_else(|_| "{}".to_owned())
 }

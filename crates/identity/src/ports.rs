@@ -5,9 +5,12 @@
     allow(clippy::ref_option_ref, reason = "what mockall makes of an argument `Option<&T>`")
 )]
 
-use portcullis_kernel::{Instant, Page, PageRequest, StoreResult, UserId};
+use portcullis_kernel::{
+    EmailChangeId, Instant, InvitationId, Page, PageRequest, SessionId, StoreResult, TokenDigest,
+    UserId,
+};
 
-use crate::{DisplayName, Role, User, UserFilter, UserStatus};
+use crate::{DisplayName, EmailChange, Invitation, Role, User, UserFilter, UserStatus};
 
 /// Stores users. Changing calls say whether a row was there to change.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -25,6 +28,16 @@ pub trait UserRepository {
     /// for it, or was there first. To be asked before anything else of the user is locked.
     fn hold_active(&mut self, id: UserId) -> StoreResult<bool>;
 
+    /// The user with this id, held against every change by others until this transaction ends. To be
+    /// asked before anything else of the user is locked.
+    fn lock(&mut self, id: UserId) -> StoreResult<Option<User>>;
+
+    /// Stores a user that was [locked](Self::lock) and changed; everything but its id.
+    ///
+    /// # Errors
+    /// `Conflict(UserEmail)` when the canonical address is another user's.
+    fn update(&mut self, user: &User) -> StoreResult<bool>;
+
     /// The user with this canonical address.
     fn find_by_email(&mut self, canonical: &str) -> StoreResult<Option<User>>;
 
@@ -41,7 +54,8 @@ pub trait UserRepository {
     /// Sets the state.
     fn set_status(&mut self, id: UserId, status: UserStatus) -> StoreResult<bool>;
 
-    /// Removes the user and everything that belongs to it: password, sessions, refresh tokens.
+    /// Removes the user and everything that belongs to it: password, sessions, refresh tokens, mailed
+    /// tokens, known addresses, a pending change of address, mails that wait.
     fn delete(&mut self, id: UserId) -> StoreResult<bool>;
 }
 
@@ -55,6 +69,65 @@ pub trait KnownAddressRepository {
     /// Whether the user signed in from this address at or after `since`.
     fn is_known(&mut self, user: UserId, address: &str, since: Instant) -> StoreResult<bool>;
 
+    /// Every address that the user signed in from at or after `since`.
+    fn list(&mut self, user: UserId, since: Instant) -> StoreResult<Vec<String>>;
+
+    /// Forgets every address of the user; says how many.
+    fn forget(&mut self, user: UserId) -> StoreResult<u64>;
+
     /// Removes at most `limit` addresses not seen since `before`; says how many.
     fn delete_before(&mut self, before: Instant, limit: u32) -> StoreResult<u64>;
+}
+
+/// Stores pending changes of address, at most one a user.
+#[cfg_attr(feature = "mock", mockall::automock)]
+pub trait EmailChangeRepository {
+    /// Adds a change, and removes the user's one that was there before, with its mail if that waits.
+    fn put(&mut self, change: &EmailChange) -> StoreResult<()>;
+
+    /// Takes one of at most `most` tries at the code of the user's change, if it was asked for in
+    /// this session and has not expired. One conditional write, so that tries cannot outrun it; held
+    /// until this transaction ends.
+    fn take_try(
+        &mut self,
+        user: UserId,
+        session: SessionId,
+        most: u32,
+        now: Instant,
+    ) -> StoreResult<Option<EmailChange>>;
+
+    /// The change with this id, if it has not expired.
+    fn find(&mut self, id: EmailChangeId, now: Instant) -> StoreResult<Option<EmailChange>>;
+
+    /// Removes the user's change, with its mail if that waits; says whether there was one.
+    fn remove(&mut self, user: UserId) -> StoreResult<bool>;
+
+    /// Removes at most `limit` changes that expired at or before `now`; says how many.
+    fn delete_expired(&mut self, now: Instant, limit: u32) -> StoreResult<u64>;
+}
+
+/// Stores invitations.
+#[cfg_attr(feature = "mock", mockall::automock)]
+pub trait InvitationRepository {
+    /// Adds an invitation.
+    fn insert(&mut self, invitation: &Invitation) -> StoreResult<()>;
+
+    /// The invitation with this digest, if it has not expired.
+    fn find(&mut self, digest: &TokenDigest, now: Instant) -> StoreResult<Option<Invitation>>;
+
+    /// Spends the invitation: removes it, with its mail if that waits. Of any number of callers one
+    /// is told `true`. An expired one is not spent.
+    fn spend(&mut self, digest: &TokenDigest, now: Instant) -> StoreResult<bool>;
+
+    /// Invitations that have not expired, in the order of their ids.
+    fn list(&mut self, page: &PageRequest, now: Instant) -> StoreResult<Page<Invitation>>;
+
+    /// Withdraws an invitation, with its mail if that waits; says whether there was one.
+    fn remove(&mut self, id: InvitationId) -> StoreResult<bool>;
+
+    /// Withdraws every invitation for this canonical address, with their mails; says how many.
+    fn remove_for(&mut self, canonical: &str) -> StoreResult<u64>;
+
+    /// Removes at most `limit` invitations that expired at or before `now`; says how many.
+    fn delete_expired(&mut self, now: Instant, limit: u32) -> StoreResult<u64>;
 }

@@ -19,6 +19,9 @@ pub struct User {
     pub status: UserStatus,
     /// When it was made.
     pub created_at: Instant,
+    /// The network from which it was opened, until the address is proven: what the person who is
+    /// asked to confirm it is told.
+    pub opened_from: Option<String>,
 }
 
 /// Whether an account may be used.
@@ -61,7 +64,28 @@ impl User {
             role: Role::User,
             status: UserStatus::Active,
             created_at: now,
+            opened_from: None,
         }
+    }
+
+    /// Whether the address was proven.
+    pub fn is_verified(&self) -> bool {
+        self.email_verified_at.is_some()
+    }
+
+    /// Notes that the address was proven: a plain user becomes a verified one, and nobody loses a
+    /// higher role.
+    pub fn verify_email(&mut self, now: Instant) {
+        self.email_verified_at.get_or_insert(now);
+        self.role = self.role.max(Role::VerifiedUser);
+        self.opened_from = None;
+    }
+
+    /// Gives the account another address, which was just proven.
+    pub fn change_email(&mut self, email: EmailAddress, now: Instant) {
+        self.email = email;
+        self.email_verified_at = None;
+        self.verify_email(now);
     }
 
     /// Whether the account may be used.

@@ -118,6 +118,18 @@ prefixed_id! {
     /// One audit event.
     AuditEventId, "evn_"
 }
+prefixed_id! {
+    /// One mail that waits or was delivered.
+    MailId, "eml_"
+}
+prefixed_id! {
+    /// One pending change of an e-mail address.
+    EmailChangeId, "ech_"
+}
+prefixed_id! {
+    /// One invitation to register. Its secret is another thing.
+    InvitationId, "ivt_"
+}
 
 #[cfg(test)]
 mod tests {

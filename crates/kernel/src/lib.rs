@@ -9,6 +9,7 @@ mod entropy;
 mod error;
 mod field;
 mod id;
+pub mod opaque;
 mod origin;
 mod page;
 mod secret;
@@ -19,10 +20,12 @@ pub use alarm::{Alarm, causes};
 pub use entropy::{Entropy, EntropyError};
 pub use error::{Classify, ErrorKind};
 pub use field::{Field, FieldErrors};
-pub use id::{AuditEventId, InvalidId, SessionId, TokenId, UserId};
-pub use origin::Origin;
+pub use id::{
+    AuditEventId, EmailChangeId, InvalidId, InvitationId, MailId, SessionId, TokenId, UserId,
+};
+pub use origin::{Origin, network_of};
 pub use page::{Cursor, InvalidCursor, Page, PageRequest};
-pub use secret::{TokenDigest, crockford};
+pub use secret::{CodeMac, TokenDigest, crockford};
 pub use store::{StoreError, StoreResult, UniqueKey};
 pub use time::{Clock, Instant};
 

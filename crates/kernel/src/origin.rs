@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// How many characters of a `User-Agent` are kept.
 const USER_AGENT_CHARS: usize = 256;
@@ -28,9 +28,35 @@ impl Origin {
         }
     }
 
+    /// The same request, without the client's address.
+    #[must_use]
+    pub fn without_client(&self) -> Self {
+        Self { client: None, ..self.clone() }
+    }
+
+    /// The network of the client, coarse enough to be written in a mail: the /24 of an IPv4 address,
+    /// the /48 of an IPv6 one.
+    pub fn network(&self) -> Option<String> {
+        self.client.map(network_of)
+    }
+
     /// The client's description of itself: at most 256 characters, none of them a control.
     pub fn user_agent(&self) -> Option<&str> {
         self.user_agent.as_deref()
+    }
+}
+
+/// The network that an address is in: its /24 when it is IPv4, its /48 when it is IPv6.
+pub fn network_of(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, c, ..] = v6.segments();
+            format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
     }
 }
 
@@ -43,6 +69,15 @@ fn printable(raw: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_names_no_single_client() {
+        let network = |raw: &str| network_of(raw.parse().unwrap());
+        assert_eq!(network("203.0.113.77"), "203.0.113.0/24");
+        assert_eq!(network("::ffff:203.0.113.77"), "203.0.113.0/24");
+        assert_eq!(network("2001:db8:1:2:3::4"), "2001:db8:1::/48");
+        assert_eq!(Origin::local().network(), None);
+    }
 
     #[test]
     fn a_user_agent_is_cut_and_stripped_of_controls() {

@@ -33,6 +33,28 @@ impl fmt::Debug for TokenDigest {
     }
 }
 
+/// The MAC of a short code: the only form in which such a code is stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CodeMac([u8; 32]);
+
+impl CodeMac {
+    /// A MAC just made, or read back from storage.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, for storage.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CodeMac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeMac(…)")
+    }
+}
+
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Crockford's base 32 in upper case: the low five bits of each byte become one character.

@@ -10,9 +10,11 @@ use diesel::{
     sql_types::{Binary, Text},
 };
 use portcullis_audit::{Action, Outcome};
-use portcullis_credentials::PasswordHash;
+use portcullis_credentials::{MailedKind, PasswordHash};
 use portcullis_identity::{DisplayName, Role, UserStatus};
-use portcullis_kernel::{AuditEventId, SessionId, TokenDigest, UserId};
+use portcullis_kernel::{
+    AuditEventId, CodeMac, EmailChangeId, InvitationId, MailId, SessionId, TokenDigest, UserId,
+};
 use portcullis_limits::BucketKey;
 use portcullis_tokens::{Algorithm, KeyPurpose, PublicJwk};
 
@@ -93,6 +95,9 @@ parsed! {
     UserId: "user id",
     SessionId: "session id",
     AuditEventId: "audit event id",
+    MailId: "mail id",
+    EmailChangeId: "email change id",
+    InvitationId: "invitation id",
     Role: "role",
     IpAddr: "network address",
 }
@@ -103,6 +108,7 @@ named! {
     KeyPurpose: "key purpose",
     Action: "audit action",
     Outcome: "audit outcome",
+    MailedKind: "kind of mailed token",
 }
 
 stored! {
@@ -121,27 +127,39 @@ impl TextForm for PublicJwk {
     }
 }
 
-/// A digest in a column of bytes.
-#[derive(Clone, Copy, Debug, AsExpression, FromSqlRow)]
-#[diesel(sql_type = Binary)]
-pub(crate) struct DigestBytes(pub(crate) TokenDigest);
+/// Types of 32 bytes in a column of bytes.
+macro_rules! of_32_bytes {
+    ($($(#[$doc:meta])* $name:ident($type:ty): $kind:literal,)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, AsExpression, FromSqlRow)]
+        #[diesel(sql_type = Binary)]
+        pub(crate) struct $name(pub(crate) $type);
 
-impl<DB: Backend> FromSql<Binary, DB> for DigestBytes
-where
-    Vec<u8>: FromSql<Binary, DB>,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        let bytes = Vec::<u8>::from_sql(value)?;
-        let bytes = bytes.try_into().map_err(|_| "a stored digest has not 32 bytes")?;
-        Ok(Self(TokenDigest::from_bytes(bytes)))
-    }
+        impl<DB: Backend> FromSql<Binary, DB> for $name
+        where
+            Vec<u8>: FromSql<Binary, DB>,
+        {
+            fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+                let bytes = Vec::<u8>::from_sql(value)?;
+                let wrong = concat!("a stored ", $kind, " has not 32 bytes");
+                Ok(Self(<$type>::from_bytes(bytes.try_into().map_err(|_| wrong)?)))
+            }
+        }
+
+        impl<DB: Backend> ToSql<Binary, DB> for $name
+        where
+            [u8]: ToSql<Binary, DB>,
+        {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+                self.0.as_bytes().as_slice().to_sql(out)
+            }
+        }
+    )*};
 }
 
-impl<DB: Backend> ToSql<Binary, DB> for DigestBytes
-where
-    [u8]: ToSql<Binary, DB>,
-{
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        self.0.as_bytes().as_slice().to_sql(out)
-    }
+of_32_bytes! {
+    /// A digest.
+    DigestBytes(TokenDigest): "digest",
+    /// The MAC of a code.
+    CodeBytes(CodeMac): "code",
 }

@@ -47,7 +47,10 @@ const HOLD_ACTIVE_USER: &str = "SELECT id FROM users WHERE id = $1 AND status = 
 const LOCK_SIGNING_KEYS: Option<&str> =
     Some("SELECT kid FROM signing_keys ORDER BY kid FOR UPDATE");
 
-/// Two instances that clean up at once share the work.
+/// Holds what a query finds against change by others.
+const FOR_UPDATE: &str = " FOR UPDATE";
+
+/// Two instances that do the same work at once share it.
 const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
 
 /// What stands around a JSON array of texts to make a table of it, with the one column `value`.

@@ -45,6 +45,9 @@ const HOLD_ACTIVE_USER: &str = "SELECT id FROM users WHERE id = $1 AND status = 
 const LOCK_SIGNING_KEYS: Option<&str> = None;
 
 /// See above.
+const FOR_UPDATE: &str = "";
+
+/// See above.
 const SKIP_LOCKED: &str = "";
 
 /// What stands around a JSON array of texts to make a table of it, with the column `value`.

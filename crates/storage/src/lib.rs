@@ -9,8 +9,11 @@ pub mod contract;
 mod memory;
 
 pub use portcullis_audit::ports::AuditRepository;
-pub use portcullis_credentials::ports::PasswordRepository;
-pub use portcullis_identity::ports::{KnownAddressRepository, UserRepository};
+pub use portcullis_credentials::ports::{MailedTokenRepository, PasswordRepository};
+pub use portcullis_email::ports::{InboxRepository, OutboxRepository};
+pub use portcullis_identity::ports::{
+    EmailChangeRepository, InvitationRepository, KnownAddressRepository, UserRepository,
+};
 use portcullis_kernel::{StoreError, StoreResult};
 pub use portcullis_limits::ports::RateLimitRepository;
 pub use portcullis_tokens::ports::{SessionRepository, SigningKeyRepository};
@@ -44,6 +47,16 @@ pub trait UnitOfWork {
     fn sessions(&mut self) -> &mut dyn SessionRepository;
     /// Signing keys.
     fn signing_keys(&mut self) -> &mut dyn SigningKeyRepository;
+    /// Mailed tokens.
+    fn mailed_tokens(&mut self) -> &mut dyn MailedTokenRepository;
+    /// Pending changes of address.
+    fn email_changes(&mut self) -> &mut dyn EmailChangeRepository;
+    /// Invitations to register.
+    fn invitations(&mut self) -> &mut dyn InvitationRepository;
+    /// Mails that wait.
+    fn outbox(&mut self) -> &mut dyn OutboxRepository;
+    /// Mails of the local inbox.
+    fn inbox(&mut self) -> &mut dyn InboxRepository;
     /// Audit events.
     fn audit(&mut self) -> &mut dyn AuditRepository;
     /// Rate-limit buckets.

@@ -7,8 +7,10 @@ use std::{
 
 use portcullis_kernel::{StoreError, StoreResult};
 use portcullis_storage::{
-    AuditRepository, KnownAddressRepository, PasswordRepository, RateLimitRepository,
-    SessionRepository, SigningKeyRepository, Storage, TxMode, UnitOfWork, UserRepository,
+    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
+    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
+    RateLimitRepository, SessionRepository, SigningKeyRepository, Storage, TxMode, UnitOfWork,
+    UserRepository,
 };
 
 mod broken;
@@ -180,6 +182,11 @@ impl UnitOfWork for FaultyUnit<'_> {
         passwords: PasswordRepository,
         sessions: SessionRepository,
         signing_keys: SigningKeyRepository,
+        mailed_tokens: MailedTokenRepository,
+        email_changes: EmailChangeRepository,
+        invitations: InvitationRepository,
+        outbox: OutboxRepository,
+        inbox: InboxRepository,
         audit: AuditRepository,
         rate_limits: RateLimitRepository,
     }

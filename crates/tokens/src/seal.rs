@@ -136,6 +136,16 @@ impl MasterKey {
         Ok(Zeroizing::new(plain.to_vec()))
     }
 
+    /// The key under which short codes are stored.
+    pub fn code_pepper(&self) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.derive(b"portcullis/code-pepper/v1")
+    }
+
+    /// The key of the tokens in forms.
+    pub fn form_key(&self) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.derive(b"portcullis/form-key/v1")
+    }
+
     fn cipher(&self) -> Result<LessSafeKey, SealError> {
         let key = self.derive(b"portcullis/seal/v1");
         let key = UnboundKey::new(&AES_256_GCM, key.as_slice()).map_err(|_| SealError::Cipher)?;

@@ -7,11 +7,12 @@ const RULE: &str = "arrows";
 const KERNEL: &str = "portcullis-kernel";
 
 /// Siblings: they never import each other, shared ids live in the kernel.
-pub(super) const DOMAIN: [&str; 5] = [
+pub(super) const DOMAIN: [&str; 6] = [
     "portcullis-identity",
     "portcullis-credentials",
     "portcullis-tokens",
     "portcullis-limits",
+    "portcullis-email",
     "portcullis-audit",
 ];
 
@@ -24,18 +25,20 @@ enum Imports {
 use Imports::{Anything, Only};
 
 /// The whole table. A crate that is not in it is an error, so a new crate gets its place here.
-const TABLE: [(&str, Imports); 17] = [
+const TABLE: [(&str, Imports); 20] = [
     (KERNEL, Only(&[])),
     ("portcullis-identity", Only(&[&[KERNEL]])),
     ("portcullis-credentials", Only(&[&[KERNEL]])),
     ("portcullis-tokens", Only(&[&[KERNEL]])),
     ("portcullis-limits", Only(&[&[KERNEL]])),
+    ("portcullis-email", Only(&[&[KERNEL]])),
     ("portcullis-audit", Only(&[&[KERNEL]])),
     ("portcullis-storage", Only(&[&[KERNEL], &DOMAIN])),
     ("portcullis-flows", Only(&[&[KERNEL], &DOMAIN, &["portcullis-storage"]])),
     // Adapters: only the server, testkit and the examples import them.
     ("portcullis-storage-diesel", Only(&[&[KERNEL], &DOMAIN, &["portcullis-storage"]])),
     ("portcullis-jose", Only(&[&[KERNEL, "portcullis-tokens"]])),
+    ("portcullis-email-transports", Only(&[&[KERNEL, "portcullis-email"]])),
     ("portcullis-system", Only(&[&[KERNEL]])),
     // Not storage: a handler reaches it through a use case.
     ("portcullis-http", Only(&[&[KERNEL], &DOMAIN, &["portcullis-flows"]])),
@@ -46,6 +49,7 @@ const TABLE: [(&str, Imports); 17] = [
             &DOMAIN,
             &["portcullis-storage", "portcullis-flows", "portcullis-http"],
             &["portcullis-storage-diesel", "portcullis-jose", "portcullis-system"],
+            &["portcullis-email-transports"],
         ]),
     ),
     (
@@ -55,12 +59,14 @@ const TABLE: [(&str, Imports); 17] = [
             &DOMAIN,
             &["portcullis-storage", "portcullis-flows", "portcullis-http"],
             &["portcullis-storage-diesel", "portcullis-jose", "portcullis-system"],
-            &["portcullis-testkit-postgres"],
+            &["portcullis-email-transports"],
+            &["portcullis-testkit-postgres", "portcullis-testkit-browser"],
         ]),
     ),
     ("portcullis-testkit-postgres", Only(&[])),
+    ("portcullis-testkit-browser", Only(&[])),
     ("portcullis-examples", Anything),
-    ("xtask", Only(&[&["portcullis-testkit-postgres"]])),
+    ("xtask", Only(&[&["portcullis-testkit-postgres", "portcullis-testkit-browser"]])),
 ];
 
 pub(super) fn check(graph: &Graph) -> Vec<Finding> {

@@ -9,6 +9,7 @@ mod links;
 mod manifests;
 mod migrations;
 mod purity;
+mod security;
 mod sizes;
 mod tree;
 mod words;
@@ -31,6 +32,7 @@ Usage: cargo xtask tidy
   sizes       no Rust file is longer than 400 lines
   migrations  the same names in every dialect, each with up.sql and down.sql
   codes       docs/errors.md and the code know the same error codes
+  security    docs/security.md and the tests know the same ids
   words       no path of somebody's machine, no work left for later in a comment
   manifests   every crate takes the workspace's lints and says what it is
   links       the links in the README and the documents lead somewhere";
@@ -71,6 +73,7 @@ fn all(graph: &Graph, tree: &Tree) -> Vec<Finding> {
         sizes::check(tree),
         migrations::check(tree),
         codes::check(tree),
+        security::check(tree),
         words::check(tree),
         manifests::check(graph, tree),
         links::check(tree),

@@ -107,8 +107,9 @@ fn rewrap(settings: &cli::Settings, file: &std::path::Path) -> Result<()> {
     let sealed = super::engine(settings, &Needs::MasterKey)?.rewrap_keys(&new).map_err(explain)?;
     let shown = file.display();
     output::print(&format!(
-        "sealed {sealed} signing key(s) under the master key {}; set master_key_file to {shown} \
-         and start the servers anew",
+        "sealed {sealed} signing key(s) and every mail that waits under the master key {}; set \
+         master_key_file to {shown} and start the servers anew: one that runs on with the old key \
+         sends only the mails that it queues itself",
         new.id()
     ))
 }

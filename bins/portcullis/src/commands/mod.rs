@@ -1,7 +1,9 @@
 //! One file a command.
 
 mod config;
+mod invitations;
 mod keys;
+mod mail;
 mod migrate;
 mod serve;
 mod users;
@@ -26,6 +28,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Keys(command) => keys::run(command),
         Command::Users(command) => users::run(command),
+        Command::Mail(command) => mail::run(command),
         Command::Config(command) => config::run(command),
         Command::Openapi => output::print(&portcullis_http::openapi()),
     }
@@ -41,14 +44,17 @@ enum Needs {
 
 /// An engine over the database of the settings, whose schema must be up to date.
 fn engine(settings: &cli::Settings, needs: &Needs) -> Result<Engine> {
-    let loaded = Loaded::read(&settings.place())?;
+    engine_of(&Loaded::read(&settings.place())?, needs)
+}
+
+fn engine_of(loaded: &Loaded, needs: &Needs) -> Result<Engine> {
     let target = loaded.database().map_err(Problems::one)?;
-    let database = wiring::open_database(&loaded, target, Pending::Refuse)?;
+    let database = wiring::open_database(loaded, target, Pending::Refuse)?;
     match needs {
-        Needs::Rows => wiring::engine_without_keys(&loaded, database),
+        Needs::Rows => wiring::engine_without_keys(loaded, database),
         Needs::MasterKey => {
-            let master_key = wiring::find_master_key(&loaded)?;
-            wiring::engine_with_keys(&loaded, database, master_key)
+            let master_key = wiring::find_master_key(loaded)?;
+            wiring::engine_with_keys(loaded, database, master_key)
         }
     }
 }

@@ -7,15 +7,15 @@ use portcullis_flows::{
     admin::{CreateUser, CreateUserError, UserDetails},
 };
 use portcullis_identity::{DisplayName, User, UserFilter};
-use portcullis_kernel::{Field, Origin, Page, PageRequest, SecretString};
+use portcullis_kernel::{Field, Origin, Page, SecretString};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Needs, keys::when};
+use super::{Needs, invitations, keys::when};
 use crate::{
     cli::{self, OneUser, Users},
     output,
-    settings::{Problem, Problems},
+    settings::Problems,
 };
 
 /// More than the longest password, so that a wrong redirection does not read a disk.
@@ -35,10 +35,10 @@ pub(super) fn run(command: Users) -> Result<()> {
             };
             create(&engine(&settings)?, input)
         }
-        Users::List { settings, role, status, email, limit, after, json } => {
+        Users::List { settings, role, status, email, paging, json } => {
             let email_contains = email.map(|text| text.to_lowercase());
             let filter = UserFilter { email_contains, role, status };
-            let page = engine(&settings)?.list_users(&filter, &PageRequest { after, limit })?;
+            let page = engine(&settings)?.list_users(&filter, &paging.into())?;
             if json { print_json(&page_json(&page)) } else { print_page(&page) }
         }
         Users::Show { settings, user, json } => {
@@ -57,6 +57,14 @@ pub(super) fn run(command: Users) -> Result<()> {
         Users::Resume(one) => change(&one, "active", |engine, user| {
             engine.resume_user(user.id, Actor::Operator, &Origin::local())
         }),
+        Users::SignOut(one) => change(&one, "signed out everywhere", |engine, user| {
+            engine.revoke_sessions(user.id, Actor::Operator, &Origin::local())
+        }),
+        Users::Invite { settings, email, json } => invitations::invite(&settings, email, json),
+        Users::Invitations { settings, paging, json } => {
+            invitations::list(&settings, &paging.into(), json)
+        }
+        Users::Withdraw { settings, id } => invitations::withdraw(&settings, id),
         Users::Delete { one, yes: _ } => change(&one, "erased", |engine, user| {
             engine.delete_user(user.id, Actor::Operator, &Origin::local())
         }),
@@ -81,17 +89,17 @@ fn change<E: std::error::Error + Send + Sync + 'static>(
 fn create(engine: &Engine, input: CreateUser) -> Result<()> {
     let lacks = match input.password {
         Field::Given(_) => "",
-        _ => "; without a password, so nobody can sign in to it (--password-stdin reads one)",
+        _ => {
+            "; without a password, so nobody can sign in to it before its owner sets one by mail \
+              (--password-stdin reads one)"
+        }
     };
     match engine.create_user(input, Actor::Operator, &Origin::local()) {
         Ok(user) => {
             let (id, email, role) = (user.id, user.email, user.role);
             output::print(&format!("made {id} ({email}), {role}{lacks}"))
         }
-        Err(CreateUserError::Invalid(invalid)) => {
-            let broken = invalid.0.iter().map(|(field, text)| Problem::of(field, text));
-            Err(Problems(broken.collect()).into())
-        }
+        Err(CreateUserError::Invalid(invalid)) => Err(Problems::from(invalid).into()),
         Err(error) => Err(error.into()),
     }
 }
@@ -112,7 +120,7 @@ fn read_password() -> Result<SecretString> {
     Ok(line.into())
 }
 
-fn print_json(value: &Value) -> Result<()> {
+pub(super) fn print_json(value: &Value) -> Result<()> {
     output::print(&serde_json::to_string_pretty(value)?)
 }
 

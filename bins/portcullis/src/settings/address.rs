@@ -1,8 +1,9 @@
-//! Addresses: the origin that clients see, and networks of proxies.
+//! Addresses: the origin that clients see, networks of proxies, and domains of e-mail addresses.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
+use portcullis_identity::{EmailAddress, EmailRules};
 use url::{Host, Url};
 
 use super::text::text_setting;
@@ -93,9 +94,41 @@ impl fmt::Display for Network {
     }
 }
 
+/// A domain of e-mail addresses, in ASCII and lower case, by the rules of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Domain(pub(crate) String);
+
+impl FromStr for Domain {
+    type Err = String;
+
+    fn from_str(raw: &str) -> Result<Self, String> {
+        let address = EmailAddress::parse(&format!("a@{raw}"), EmailRules::default());
+        address
+            .map(|address| Self(address.domain().to_owned()))
+            .map_err(|_| format!("must be domains such as example.com, not {raw:?}"))
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_domain_is_the_one_that_an_address_has() {
+        let text = |raw: &str| raw.parse::<Domain>().map(|domain| domain.to_string());
+        assert_eq!(text("Example.COM"), Ok("example.com".into()));
+        assert_eq!(text("bücher.example"), Ok("xn--bcher-kva.example".into()));
+        for raw in ["", "example", "@example.com", "jane@example.com", "*.example.com", "10.0.0.1"]
+        {
+            assert!(text(raw).unwrap_err().contains("domains such as"), "{raw}");
+        }
+    }
 
     #[test]
     fn a_public_url_is_an_origin_in_one_spelling() {

@@ -22,6 +22,7 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     let settings = &loaded.settings;
     checker.secrets(settings);
     checker.server(settings);
+    checker.people(settings);
     checker.tokens(settings);
     checker.passwords(settings);
     checker.rate_limits(settings);
@@ -97,10 +98,30 @@ impl Checker<'_> {
         }
     }
 
-    fn tokens(&mut self, settings: &Settings) {
-        let Settings { people, tokens, refresh, keys, .. } = settings;
+    fn people(&mut self, settings: &Settings) {
+        let Settings { people, pages, branding, mail, .. } = settings;
         self.one_line("people.issuer", people.issuer.as_ref());
         self.one_line("people.audience", people.audience.as_ref());
+        let month = Span::days(30);
+        self.within("people.verification_ttl", people.verification_ttl, SECOND..=month);
+        self.within("people.reset_ttl", people.reset_ttl, SECOND..=DAY);
+        self.within("people.deletion_ttl", people.deletion_ttl, SECOND..=DAY);
+        self.within("people.code_ttl", people.code_ttl, SECOND..=Span::hours(1));
+        self.within("people.code_tries", people.code_tries, 1..=10);
+        self.within("people.invitation_ttl", people.invitation_ttl, SECOND..=Span::days(365));
+        self.within("pages.session_ttl", pages.session_ttl, SECOND..=month);
+        let name = &branding.service_name;
+        let fits = (1..=60).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        if !fits || name.trim() != name {
+            let text = "must be one line of 1 to 60 characters, without space around it";
+            self.refuse("branding.service_name", text);
+        }
+        self.within("mail.workers", mail.workers, 1..=32);
+        self.within("mail.smtp.timeout", mail.smtp.timeout, SECOND..=Span::minutes(2));
+    }
+
+    fn tokens(&mut self, settings: &Settings) {
+        let Settings { tokens, refresh, keys, .. } = settings;
         self.within("tokens.access_ttl", tokens.access_ttl, SECOND..=DAY);
         self.within("refresh.idle", refresh.idle, SECOND..=LONGEST);
         self.within("refresh.absolute", refresh.absolute, SECOND..=LONGEST);
@@ -135,12 +156,17 @@ impl Checker<'_> {
 
     fn rate_limits(&mut self, settings: &Settings) {
         let limits = &settings.rate_limits;
-        let tables: [(&str, &Limit); 5] = [
+        let tables: [(&str, &Limit); 10] = [
             ("register", &limits.register),
             ("sign_in", &limits.sign_in),
             ("sign_in_failures", &limits.sign_in_failures),
             ("anonymous", &limits.anonymous),
             ("principal", &limits.principal),
+            ("password_reset", &limits.password_reset),
+            ("reset_mail", &limits.reset_mail),
+            ("verification_mail", &limits.verification_mail),
+            ("verification_mail_long", &limits.verification_mail_long),
+            ("notice", &limits.notice),
         ];
         for (name, Limit { limit, window }) in tables {
             self.within(&format!("rate_limits.{name}.limit"), *limit, 1..=10_000);

@@ -3,7 +3,9 @@
 use std::num::NonZero;
 
 use portcullis_credentials::{Argon2Settings, PasswordPolicy};
-use portcullis_flows::{EngineOptions, LimitOptions};
+use portcullis_flows::{
+    EngineOptions, LimitOptions, MailedOptions, RegistrationMode, RegistrationOptions,
+};
 use portcullis_http::HttpOptions;
 use portcullis_identity::EmailRules;
 use portcullis_kernel::SecretString;
@@ -14,7 +16,7 @@ use time::Duration;
 
 use super::{
     address::PublicUrl,
-    sections::{Limit, ReplayEnds, Settings, SqliteSynchronous},
+    sections::{Limit, MailTransport, Registration, ReplayEnds, Settings, SqliteSynchronous},
     span::Span,
 };
 
@@ -33,7 +35,34 @@ impl Settings {
             email: EmailRules { unicode_local: self.email.unicode_local },
             keys: KeyPolicy { lead: self.keys.lead.time(), linger },
             limits: self.limits(),
+            registration: self.registration(),
+            mailed: self.mailed(),
+            page_session: self.pages.session_ttl.time(),
             audit_retention: self.audit.retention.time(),
+        }
+    }
+
+    fn registration(&self) -> RegistrationOptions {
+        RegistrationOptions {
+            mode: match self.people.registration {
+                Registration::Open => RegistrationMode::Open,
+                Registration::Invite => RegistrationMode::Invite,
+                Registration::Closed => RegistrationMode::Closed,
+            },
+            domains: self.people.allowed_domains.0.iter().map(|domain| domain.0.clone()).collect(),
+        }
+    }
+
+    fn mailed(&self) -> MailedOptions {
+        let people = &self.people;
+        MailedOptions {
+            verification: people.verification_ttl.time(),
+            reset: people.reset_ttl.time(),
+            deletion: people.deletion_ttl.time(),
+            code: people.code_ttl.time(),
+            code_tries: people.code_tries,
+            invitation: people.invitation_ttl.time(),
+            ..MailedOptions::default()
         }
     }
 
@@ -84,6 +113,14 @@ impl Settings {
             sign_in_failures: set(built_in.sign_in_failures, limits.sign_in_failures),
             anonymous: set(built_in.anonymous, limits.anonymous),
             principal: set(built_in.principal, limits.principal),
+            password_reset: set(built_in.password_reset, limits.password_reset),
+            reset_mail: set(built_in.reset_mail, limits.reset_mail),
+            verification_mail: set(built_in.verification_mail, limits.verification_mail),
+            verification_mail_long: set(
+                built_in.verification_mail_long,
+                limits.verification_mail_long,
+            ),
+            notice: set(built_in.notice, limits.notice),
             known_address_for: limits.known_address_for.time(),
         }
     }
@@ -96,6 +133,9 @@ impl Settings {
             bind: self.http.bind.0,
             workers: or_cores(self.http.workers),
             public_url: self.public_url.as_ref().map_or("", PublicUrl::as_str).to_owned(),
+            service_name: self.branding.service_name.clone(),
+            // Refused outside of development.
+            dev_inbox: self.mail.transport == MailTransport::Inbox,
             trusted_proxies: TrustedProxies::new(networks),
             hash_permits: or_cores(self.hashing.permits),
             hash_queue: self.hashing.queue as usize,
@@ -164,6 +204,9 @@ mod tests {
         assert_eq!(ours.email, theirs.email);
         assert_eq!(ours.keys, theirs.keys);
         assert_eq!(format!("{:?}", ours.limits), format!("{:?}", theirs.limits));
+        assert_eq!(ours.registration, theirs.registration);
+        assert_eq!(ours.mailed, theirs.mailed);
+        assert_eq!(ours.page_session, theirs.page_session);
         assert_eq!(ours.audit_retention, theirs.audit_retention);
         assert_eq!(Settings::default().pool(), PoolOptions::default());
     }

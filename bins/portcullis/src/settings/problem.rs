@@ -1,5 +1,7 @@
 use std::fmt;
 
+use portcullis_flows::Invalid;
+
 /// One thing that is wrong with the settings: which, where it was said, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -53,6 +55,13 @@ impl Problems {
 
     pub(crate) fn one(problem: Problem) -> Self {
         Self(vec![problem])
+    }
+}
+
+impl From<Invalid> for Problems {
+    /// What is wrong with what was typed, by field.
+    fn from(invalid: Invalid) -> Self {
+        Self(invalid.0.iter().map(|(field, text)| Problem::of(field, text)).collect())
     }
 }
 

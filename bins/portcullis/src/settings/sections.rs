@@ -8,7 +8,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    address::{Network, PublicUrl},
+    address::{Domain, Network, PublicUrl},
     span::Span,
     text::{DatabaseUrl, List, Secret, choice, text_setting},
 };
@@ -44,6 +44,8 @@ section! {
         refresh: Refresh = Refresh::default(),
         passwords: Passwords = Passwords::default(),
         email: Email = Email::default(),
+        pages: Pages = Pages::default(),
+        branding: Branding = Branding::default(),
         rate_limits: RateLimits = RateLimits::default(),
         hashing: Hashing = Hashing::default(),
         audit: Audit = Audit::default(),
@@ -78,10 +80,18 @@ section! {
 }
 
 section! {
-    /// What access tokens of people say.
+    /// What access tokens of people say, who may register, and how long what is mailed to people works.
     People {
         issuer: Option<String> = None,
         audience: Option<String> = None,
+        registration: Registration = Registration::Open,
+        allowed_domains: List<Domain> = List(Vec::new()),
+        verification_ttl: Span = Span::hours(24),
+        reset_ttl: Span = Span::hours(1),
+        deletion_ttl: Span = Span::hours(1),
+        code_ttl: Span = Span::minutes(15),
+        code_tries: u32 = 5,
+        invitation_ttl: Span = Span::days(7),
     }
 }
 
@@ -130,14 +140,33 @@ section! {
 }
 
 section! {
+    /// The pages for browsers.
+    Pages {
+        session_ttl: Span = Span::hours(12),
+    }
+}
+
+section! {
+    /// How the service calls itself.
+    Branding {
+        service_name: String = "Portcullis".to_owned(),
+    }
+}
+
+section! {
     /// Rate limits.
     RateLimits {
         enabled: bool = true,
-        register: Limit = Limit { limit: 3, window: Span::minutes(60) },
+        register: Limit = Limit { limit: 3, window: Span::hours(1) },
         sign_in: Limit = Limit { limit: 5, window: Span::minutes(15) },
         sign_in_failures: Limit = Limit { limit: 30, window: Span::minutes(15) },
         anonymous: Limit = Limit { limit: 30, window: Span::minutes(1) },
         principal: Limit = Limit { limit: 100, window: Span::minutes(1) },
+        password_reset: Limit = Limit { limit: 10, window: Span::hours(1) },
+        reset_mail: Limit = Limit { limit: 3, window: Span::hours(1) },
+        verification_mail: Limit = Limit { limit: 3, window: Span::hours(1) },
+        verification_mail_long: Limit = Limit { limit: 10, window: Span::hours(24) },
+        notice: Limit = Limit { limit: 5, window: Span::hours(1) },
         known_address_for: Span = Span::days(30),
     }
 }
@@ -189,6 +218,8 @@ section! {
         transport: MailTransport = MailTransport::None,
         from: Option<String> = None,
         directory: Option<PathBuf> = None,
+        templates: Option<PathBuf> = None,
+        workers: u32 = 2,
         smtp: Smtp = Smtp::default(),
     }
 }
@@ -203,12 +234,18 @@ section! {
         password: Option<Secret> = None,
         password_file: Option<PathBuf> = None,
         ca_file: Option<PathBuf> = None,
+        timeout: Span = Span::seconds(10),
     }
 }
 
 choice! {
     /// How hard SQLite makes a commit durable.
     SqliteSynchronous { Full = "full", Normal = "normal" }
+}
+
+choice! {
+    /// Who may register.
+    Registration { Open = "open", Invite = "invite", Closed = "closed" }
 }
 
 choice! {
@@ -235,7 +272,7 @@ choice! {
 
 choice! {
     /// How the connection to the mail server is encrypted.
-    SmtpTls { Starttls = "starttls", Implicit = "implicit" }
+    SmtpTls { Starttls = "starttls", Implicit = "implicit", None = "none" }
 }
 
 /// An address to listen on.

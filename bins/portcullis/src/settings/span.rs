@@ -19,6 +19,10 @@ impl Span {
         Self::seconds(minutes * 60)
     }
 
+    pub(crate) const fn hours(hours: u64) -> Self {
+        Self::minutes(hours * 60)
+    }
+
     pub(crate) const fn days(days: u64) -> Self {
         Self::seconds(days * DAY)
     }

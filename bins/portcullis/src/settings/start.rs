@@ -23,6 +23,11 @@ impl Loaded {
         Problems::or(problems, ())
     }
 
+    /// Whether mail can leave with these settings.
+    pub(crate) fn check_mail(&self) -> Result<(), Problems> {
+        Problems::or(mail::check(self), ())
+    }
+
     /// Development mode opens doors that only this machine may reach.
     fn development(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

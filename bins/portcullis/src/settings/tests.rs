@@ -278,6 +278,44 @@ fn a_start_without_dev_wants_a_real_mail_transport() {
 }
 
 #[test]
+fn m8_mail_in_clear_is_for_this_machine_alone() {
+    let smtp = |host: &'static str, tls: &'static str| {
+        let settings = [
+            ("PORTCULLIS__MAIL__TRANSPORT", "smtp"),
+            ("PORTCULLIS__MAIL__SMTP__HOST", host),
+            ("PORTCULLIS__MAIL__SMTP__TLS", tls),
+        ];
+        start(false, false, &complete_with(&settings))
+    };
+    assert_eq!(smtp("127.0.0.1", "none"), [""; 0]);
+    assert_eq!(smtp("mail.example.com", "starttls"), [""; 0]);
+    let found = smtp("mail.example.com", "none");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("mail.smtp.tls: none is for a mail server on this machine"));
+    assert!(found[0].ends_with("(set in PORTCULLIS__MAIL__SMTP__TLS)"), "{found:?}");
+    assert!(smtp("mail example com", "starttls")[0].starts_with("mail.smtp.host: "));
+}
+
+#[test]
+fn what_is_mailed_and_who_may_register_has_bounds() {
+    let found = problems(
+        "[people]\ncode_tries = 11\nreset_ttl = \"2d\"\nregistration = \"perhaps\"\n\
+         allowed_domains = [\"example\"]\n[branding]\nservice_name = \"\"\n[mail]\nworkers = 0\n",
+        &[("PORTCULLIS__PEOPLE__CODE_TTL", "2h")],
+    );
+    let keys: Vec<_> = found.iter().map(|line| line.split(':').next().unwrap()).collect();
+    assert_eq!(keys, ["people.allowed_domains", "people.registration"], "{found:?}");
+    let found = problems(
+        "[people]\ncode_tries = 11\nreset_ttl = \"2d\"\n[branding]\nservice_name = \" A\"\n\
+         [mail]\nworkers = 0\n",
+        &[("PORTCULLIS__PEOPLE__CODE_TTL", "2h")],
+    );
+    let keys: Vec<_> = found.iter().map(|line| line.split(':').next().unwrap()).collect();
+    let wrong = ["branding.service_name", "mail.workers", "people.code_tries", "people.code_ttl"];
+    assert_eq!(keys, [&wrong[..], &["people.reset_ttl"]].concat());
+}
+
+#[test]
 fn a_database_url_of_another_kind_is_refused_without_being_shown() {
     for url in ["mysql://a:s3cret@b/c", "auth.db", "sqlite://", "sqlite:///a.db?mode=rw"] {
         let found = start(false, false, &complete_with(&[("PORTCULLIS__DATABASE__URL", url)]));

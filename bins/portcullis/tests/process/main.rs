@@ -11,12 +11,17 @@
     reason = "all of it is test code"
 )]
 
+mod browser;
 mod commands;
 mod crash;
+mod dead_mails;
 mod first_start;
 mod harness;
 mod hashing;
 mod hostile;
+mod invitations;
+mod mail;
+mod mail_server;
 mod outage;
 mod parallel;
 mod refused_start;

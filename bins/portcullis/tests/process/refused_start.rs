@@ -138,7 +138,7 @@ fn without_development_mode_what_lacks_is_named() {
 }
 
 #[test]
-fn without_development_mode_no_key_is_made() {
+fn c4_without_development_mode_no_key_is_made() {
     let mut home = Home::on_sqlite();
     home.with_mail();
     let serve = ["serve", "--insecure-http"];

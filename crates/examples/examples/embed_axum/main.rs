@@ -52,6 +52,7 @@ async fn register(State(app): State<App>, peer: Peer, Json(body): Json<Value>) -
         email: field(&body, "email"),
         password: field(&body, "password").map(Into::into),
         display_name: field(&body, "display_name"),
+        ..Register::default()
     })?;
     let joined =
         app.hashing(LimitClass::Register, peer, |auth, from| auth.register(registration, from));

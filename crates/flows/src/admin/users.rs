@@ -4,10 +4,10 @@ use portcullis_kernel::{Origin, Page, PageRequest, StoreResult, UserId};
 use portcullis_storage::{StorageExt, UnitOfWork};
 use portcullis_tokens::Session;
 
-use crate::{Engine, Fault, error::classify};
+use crate::{Engine, Fault, error::classify, people::erase};
 
 /// Most rows of one page.
-const MOST_ROWS: u32 = 200;
+pub(super) const MOST_ROWS: u32 = 200;
 
 /// An account and what belongs to it, for an operator.
 #[derive(Clone, Debug)]
@@ -27,12 +27,23 @@ pub enum FindUserError {
     /// There is no such account.
     #[error("No such user.")]
     NotFound,
+    /// It is the account of who asks: an administrator who shuts themselves out may be the last.
+    #[error("You cannot do this to your own account; ask another administrator.")]
+    OwnAccount,
     /// A fault of this side.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
-classify!(FindUserError { Self::NotFound => (NotFound, NOT_FOUND), } via { Fault });
+classify!(FindUserError {
+    Self::NotFound => (NotFound, NOT_FOUND),
+    Self::OwnAccount => (Conflict, CONFLICT),
+} via { Fault });
+
+/// A page of at most 200 rows.
+pub(super) fn page_of(page: &PageRequest) -> PageRequest {
+    PageRequest { limit: page.limit.clamp(1, MOST_ROWS), after: page.after.clone() }
+}
 
 impl Engine {
     /// One page of the accounts, in the order of their making; at most 200 rows.
@@ -40,9 +51,7 @@ impl Engine {
     /// # Errors
     /// A fault of this side.
     pub fn list_users(&self, filter: &UserFilter, page: &PageRequest) -> Result<Page<User>, Fault> {
-        let limit = page.limit.clamp(1, MOST_ROWS);
-        let page = PageRequest { limit, after: page.after.clone() };
-        Ok(self.storage.read(|uow| uow.users().list(filter, &page))?)
+        Ok(self.storage.read(|uow| uow.users().list(filter, &page_of(page)))?)
     }
 
     /// The account with this id or address.
@@ -88,6 +97,7 @@ impl Engine {
         actor: Actor,
         origin: &Origin,
     ) -> Result<(), FindUserError> {
+        refuse_own(id, actor)?;
         let detail = Some(role.as_str());
         self.change(id, Action::RoleChanged, detail, actor, origin, |uow| {
             uow.users().set_role(id, role)
@@ -104,6 +114,7 @@ impl Engine {
         actor: Actor,
         origin: &Origin,
     ) -> Result<(), FindUserError> {
+        refuse_own(id, actor)?;
         let now = self.now();
         self.change(id, Action::UserSuspended, None, actor, origin, |uow| {
             let found = uow.users().set_status(id, UserStatus::Suspended)?;
@@ -127,6 +138,24 @@ impl Engine {
         })
     }
 
+    /// Ends every session of an account.
+    ///
+    /// # Errors
+    /// [`FindUserError::NotFound`].
+    pub fn revoke_sessions(
+        &self,
+        id: UserId,
+        actor: Actor,
+        origin: &Origin,
+    ) -> Result<(), FindUserError> {
+        let now = self.now();
+        self.change(id, Action::SessionsRevoked, None, actor, origin, |uow| {
+            let found = uow.users().lock(id)?.is_some();
+            uow.sessions().end_all(id, None, now)?;
+            Ok(found)
+        })
+    }
+
     /// Erases an account with everything that belongs to it. Its audit events stay, under its id,
     /// without the network addresses.
     ///
@@ -138,9 +167,13 @@ impl Engine {
         actor: Actor,
         origin: &Origin,
     ) -> Result<(), FindUserError> {
+        refuse_own(id, actor)?;
         self.change(id, Action::UserDeleted, None, actor, origin, |uow| {
-            uow.audit().pseudonymise(id)?;
-            uow.users().delete(id)
+            let user = uow.users().lock(id)?;
+            if let Some(user) = &user {
+                erase(uow, user)?;
+            }
+            Ok(user.is_some())
         })
     }
 
@@ -167,4 +200,8 @@ impl Engine {
         })?;
         if found { Ok(()) } else { Err(FindUserError::NotFound) }
     }
+}
+
+fn refuse_own(id: UserId, actor: Actor) -> Result<(), FindUserError> {
+    if actor == Actor::User(id) { Err(FindUserError::OwnAccount) } else { Ok(()) }
 }

@@ -130,7 +130,8 @@ impl Engine {
         })
     }
 
-    /// Seals every private key under another master key; says how many. The engine itself keeps the
+    /// Seals every private key, and every mail that waits, under another master key; says how many
+    /// keys. The engine itself keeps the
     /// old one and must not be used after it.
     ///
     /// # Errors
@@ -149,6 +150,7 @@ impl Engine {
                     return Err(KeyError::Raced);
                 }
             }
+            self.reseal_mails(uow, new)?;
             uow.audit().append(&event)?;
             Ok(keys.len())
         })

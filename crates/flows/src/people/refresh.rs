@@ -1,4 +1,5 @@
 use portcullis_audit::{Action, Actor};
+use portcullis_email::{Asked, Content};
 use portcullis_identity::User;
 use portcullis_kernel::{
     Field, FieldErrors, Instant, Origin, SecretString, SessionId, StoreResult,
@@ -120,6 +121,10 @@ impl Engine {
     ) -> Result<(), Fault> {
         let policy = &self.options.refresh;
         let Some(state) = uow.sessions().find_token(&token.digest())? else { return Ok(()) };
+        // In the order in which all lock: the user, whom a mail refers to, and then the session.
+        if !uow.users().hold_active(state.session.user)? {
+            return Ok(());
+        }
         match state.judge(policy, now) {
             Judgement::Raced => self.note_race(uow, &state, policy, origin, now),
             Judgement::Replayed => self.end_replayed(uow, &state, policy, origin, now),
@@ -173,6 +178,11 @@ impl Engine {
             .failed()
             .about(user)
             .in_session(session);
+        if let Some(user) = uow.users().find(user)? {
+            let everywhere = policy.on_replay == OnReplay::User;
+            let content = Content::RefreshReplayed { everywhere };
+            self.notify(uow, &user, content, Asked::by(origin, now), now)?;
+        }
         Ok(uow.audit().append(&event)?)
     }
 }

@@ -1,15 +1,19 @@
 use portcullis_audit::{Action, Actor, AuditEvent};
 use portcullis_credentials::{Password, PasswordHash};
+use portcullis_email::{Asked, Content};
 use portcullis_identity::{EmailAddress, User};
-use portcullis_kernel::{ExposeSecret, Field, FieldErrors, Instant, Origin, SecretString, UserId};
-use portcullis_limits::{BucketKey, Standing};
-use portcullis_storage::StorageExt;
+use portcullis_kernel::{
+    ExposeSecret, Field, FieldErrors, Instant, Origin, SecretString, network_of,
+};
+use portcullis_limits::Standing;
+use portcullis_storage::{StorageExt, UnitOfWork};
 
 use super::{
     SignedIn,
-    issue::{NewSession, address_of},
+    issue::{Hold, NewSession, address_of},
+    password::{Account, PasswordError, Question},
 };
-use crate::{Engine, Fault, Invalid, LimitError, error::classify};
+use crate::{Engine, Fault, Invalid, Limited, error::classify};
 
 /// A sign-in as it came in.
 #[derive(Clone, Debug, Default)]
@@ -51,12 +55,23 @@ classify!(SignInError {
     Self::TooManyFailures(_) => (RateLimited, RATE_LIMITED),
 } via { Fault });
 
-/// What is stored of the account that a sign-in names.
-struct Account {
-    user: User,
-    hash: Option<PasswordHash>,
-    /// The owner signed in from this client address before.
-    known_here: bool,
+impl Limited for SignInError {
+    fn standing(&self) -> Option<Standing> {
+        match self {
+            Self::TooManyFailures(standing) => Some(*standing),
+            _ => None,
+        }
+    }
+}
+
+impl From<PasswordError> for SignInError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::TooManyFailures(standing) => Self::TooManyFailures(standing),
+            PasswordError::Fault(fault) => Self::Fault(fault),
+            PasswordError::Wrong | PasswordError::Gone => Self::InvalidCredentials,
+        }
+    }
 }
 
 impl Engine {
@@ -85,82 +100,46 @@ impl Engine {
         origin: &Origin,
     ) -> Result<SignedIn, SignInError> {
         let now = self.now();
-        let account = self.find_account(&attempt.email, origin, now)?;
-        let known_here = account.as_ref().is_some_and(|account| account.known_here);
-        let bucket =
-            BucketKey::mailbox(&self.options.limits.sign_in_failures, attempt.email.as_str());
-        // Counted before it is judged, so that parallel guesses cannot outrun the count; a right
-        // password gets its place back.
-        let charged = self.charge_sign_in_failure(&bucket, known_here, origin, now)?;
+        self.sign_in_with(attempt, origin, now, |user| {
+            let (new, tokens) = self.new_session(user, origin, now)?;
+            Ok((new, SignedIn { user: user.clone(), tokens }))
+        })
+    }
 
+    /// Signs a user in, giving them what `begin` makes.
+    pub(super) fn sign_in_with<T>(
+        &self,
+        attempt: SignInAttempt,
+        origin: &Origin,
+        now: Instant,
+        begin: impl FnOnce(&User) -> Result<(NewSession, T), Fault>,
+    ) -> Result<T, SignInError> {
+        let canonical = attempt.email.as_str();
+        let account = self.read_account(|uow| uow.users().find_by_email(canonical), origin, now)?;
         let presented = attempt.password.expose_secret();
-        let hash = account.as_ref().and_then(|account| account.hash.as_ref());
-        let usable = hash.filter(|_| !self.options.password.is_over_long(presented));
-        let verdict = self.hasher.verify(presented, usable).map_err(Fault::from)?;
-        let (Some(Account { user, hash: Some(hash), .. }), true) = (&account, verdict.matches)
+        let question = Question { canonical, account: account.as_ref(), presented };
+        let verdict = self.judge_password(&question, origin, now)?;
+        let (Some(Account { user, hash: Some(hash), known_here }), true) =
+            (&account, verdict.matches)
         else {
             let event = self.failure(account.as_ref().map(|a| &a.user), origin, now, "password")?;
             self.append(&event)?;
             return Err(SignInError::InvalidCredentials);
         };
-        if charged {
-            self.storage
-                .statement(|uow| uow.rate_limits().refund(&bucket, now))
-                .map_err(Fault::from)?;
-        }
         if !user.is_active() {
             self.append(&self.failure(Some(user), origin, now, "suspended")?)?;
             return Err(SignInError::Suspended);
         }
         let renewed = if verdict.outdated { self.rehash(attempt.password.clone())? } else { None };
-        let new = self.new_session(user, origin, now)?;
+        let (new, given) = begin(user)?;
+        let hold = Hold { user, known_here: *known_here, new: &new };
         let renewed = renewed.as_ref().unwrap_or(hash);
-        if self.store_sign_in(user, (hash, renewed), &new, origin, now)?
-            || self.store_beside_renewal(user, presented, &new, origin, now)?
+        if self.store_sign_in(&hold, (hash, renewed), origin, now)?
+            || self.store_beside_renewal(&hold, presented, origin, now)?
         {
-            Ok(SignedIn { user: user.clone(), tokens: new.tokens })
+            Ok(given)
         } else {
             Err(SignInError::InvalidCredentials)
-        }
-    }
-
-    fn find_account(
-        &self,
-        email: &EmailAddress,
-        origin: &Origin,
-        now: Instant,
-    ) -> Result<Option<Account>, Fault> {
-        let since = now - self.options.limits.known_address_for;
-        // Where there is no account the same is asked about nobody, which takes as long.
-        let nobody = UserId::generate(now, self.entropy.as_ref())?;
-        self.storage.read(|uow| {
-            let user = uow.users().find_by_email(email.as_str())?;
-            let id = user.as_ref().map_or(nobody, |user| user.id);
-            let hash = uow.passwords().find(id)?;
-            let known_here = match address_of(origin) {
-                Some(address) => uow.known_addresses().is_known(id, &address, since)?,
-                None => false,
-            };
-            Ok(user.map(|user| Account { user, hash, known_here }))
-        })
-    }
-
-    /// Whether a place was taken in the account's bucket; a known owner needs none.
-    fn charge_sign_in_failure(
-        &self,
-        bucket: &BucketKey,
-        known_here: bool,
-        origin: &Origin,
-        now: Instant,
-    ) -> Result<bool, SignInError> {
-        let limits = &self.options.limits;
-        if !limits.enabled || known_here {
-            return Ok(false);
-        }
-        match self.charge_exactly(bucket, &limits.sign_in_failures, origin, now) {
-            Ok(()) => Ok(true),
-            Err(LimitError::Exceeded(standing)) => Err(SignInError::TooManyFailures(standing)),
-            Err(LimitError::Store(error)) => Err(Fault::from(error).into()),
         }
     }
 
@@ -180,12 +159,12 @@ impl Engine {
     /// beside it ends all sessions, so none may be added after it.
     fn store_sign_in(
         &self,
-        user: &User,
+        hold: &Hold<'_>,
         (checked, renewed): (&PasswordHash, &PasswordHash),
-        new: &NewSession,
         origin: &Origin,
         now: Instant,
     ) -> Result<bool, Fault> {
+        let (user, new) = (hold.user, hold.new);
         let event = self
             .event(Action::SignedIn, Actor::User(user.id), origin, now)?
             .in_session(new.session.id);
@@ -201,6 +180,9 @@ impl Engine {
             uow.sessions().end_beyond(user.id, most.saturating_sub(1), now)?;
             uow.sessions().insert(&new.session, &new.first)?;
             if let Some(address) = address_of(origin) {
+                if !hold.known_here {
+                    self.tell_of_new_network(uow, user, origin, now)?;
+                }
                 uow.known_addresses().touch(user.id, &address, now)?;
             }
             uow.audit().append(&event)?;
@@ -212,17 +194,44 @@ impl Engine {
     /// renewed it, the password is still right.
     fn store_beside_renewal(
         &self,
-        user: &User,
+        hold: &Hold<'_>,
         presented: &str,
-        new: &NewSession,
         origin: &Origin,
         now: Instant,
     ) -> Result<bool, Fault> {
-        let Some(hash) = self.storage.read(|uow| uow.passwords().find(user.id))? else {
+        let Some(hash) = self.storage.read(|uow| uow.passwords().find(hold.user.id))? else {
             return Ok(false);
         };
         let matches = self.hasher.verify(presented, Some(&hash))?.matches;
-        Ok(matches && self.store_sign_in(user, (&hash, &hash), new, origin, now)?)
+        Ok(matches && self.store_sign_in(hold, (&hash, &hash), origin, now)?)
+    }
+
+    /// Tells a user of a sign-in from a network they never signed in from. The first of all is no news.
+    fn tell_of_new_network(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        user: &User,
+        origin: &Origin,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        if !user.is_verified() {
+            return Ok(());
+        }
+        let since = now - self.options.limits.known_address_for;
+        let known = uow.known_addresses().list(user.id, since)?;
+        let networks = known.iter().filter_map(|known| {
+            let address = known.split('/').next().and_then(|address| address.parse().ok());
+            address.map(network_of)
+        });
+        let here = origin.network();
+        // Addresses are forgotten after a while, so that none says nothing of an older account.
+        let first_of_all = known.is_empty() && user.created_at >= since;
+        if first_of_all || networks.into_iter().any(|network| Some(&network) == here.as_ref()) {
+            return Ok(());
+        }
+        // As stored now: the address may have changed since the password was checked.
+        let Some(user) = uow.users().find(user.id)? else { return Ok(()) };
+        self.notify(uow, &user, Content::NewSignIn {}, Asked::by(origin, now), now)
     }
 
     fn failure(

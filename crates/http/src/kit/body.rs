@@ -19,19 +19,36 @@ pub(super) const MOST_BYTES: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
-/// Reads the whole body: 413 when it is too large, 415 when it is there and not JSON.
-pub(super) async fn read_json_bytes(
+/// The one media type that a route reads.
+#[derive(Clone, Copy)]
+pub(super) enum MediaType {
+    Json,
+    Form,
+}
+
+impl MediaType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+        }
+    }
+}
+
+/// Reads the whole body: 413 when it is too large, 415 when it is there and of another type.
+pub(super) async fn read_bytes(
     request: &HttpRequest,
     payload: &mut Payload,
+    wanted: MediaType,
 ) -> Result<Bytes, Refusal> {
     let bytes = actix_web::rt::time::timeout(ARRIVAL, read(request, payload))
         .await
         .unwrap_or_else(|_| Err(Refusal::from_status(StatusCode::REQUEST_TIMEOUT)))?;
-    if !bytes.is_empty() && !is_plain_json(request) {
+    if !bytes.is_empty() && !is_plain(request, wanted) {
         return Err(Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             codes::UNSUPPORTED_MEDIA_TYPE,
-            "Send the body as application/json, without Content-Encoding.",
+            format!("Send the body as {}, without Content-Encoding.", wanted.name()),
         ));
     }
     Ok(bytes)
@@ -54,13 +71,13 @@ async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, Ref
     Ok(body.freeze())
 }
 
-fn is_plain_json(request: &HttpRequest) -> bool {
+fn is_plain(request: &HttpRequest, wanted: MediaType) -> bool {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let media_type = header(&CONTENT_TYPE).and_then(|value| value.split(';').next());
-    let json = media_type.is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json"));
+    let right = media_type.is_some_and(|t| t.trim().eq_ignore_ascii_case(wanted.name()));
     let encoded = request.headers().contains_key(CONTENT_ENCODING)
         && header(&CONTENT_ENCODING).is_none_or(|e| !e.eq_ignore_ascii_case("identity"));
-    json && !encoded
+    right && !encoded
 }
 
 /// The members of a JSON body, each taken out as the field that a flow judges.
@@ -94,6 +111,11 @@ impl JsonBody {
             return Err(refusal);
         }
         Ok(Self { members: strict.members, faults })
+    }
+
+    /// The same where a request may have no body at all, which has no members.
+    pub(crate) fn parse_optional(bytes: &[u8], known: &[&str]) -> Result<Self, Refusal> {
+        Self::parse(if bytes.is_empty() { b"{}" } else { bytes }, known)
     }
 
     /// A string member.

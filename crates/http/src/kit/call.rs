@@ -1,16 +1,25 @@
-use std::{cell::Cell, future::Ready, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    future::Ready,
+    rc::Rc,
+    sync::Arc,
+};
 
 use actix_web::{
     FromRequest, HttpMessage as _, HttpRequest, HttpResponse,
     dev::Payload,
-    http::header::AUTHORIZATION,
+    http::header::{AUTHORIZATION, HeaderValue},
     web::{Bytes, Data},
 };
 use portcullis_flows::{Admission, AdmitError, Engine, LimitClass, LimitError, people::Caller};
 use portcullis_kernel::Origin;
 use portcullis_limits::Standing;
 
-use super::{AppState, JsonBody, Refusal, body::read_json_bytes, unread::Unread};
+use super::{
+    AppState, JsonBody, Query, Refusal,
+    body::{MediaType, read_bytes},
+    unread::Unread,
+};
 
 /// What a handler gives.
 pub(crate) type Answer = Result<HttpResponse, Refusal>;
@@ -23,14 +32,16 @@ pub(super) struct Context {
     pub(super) unread: Unread,
     /// A success is logged at debug level only.
     pub(super) quiet: Rc<Cell<bool>>,
+    /// `Set-Cookie`, whatever the answer is.
+    pub(super) cookies: Rc<RefCell<Vec<HeaderValue>>>,
 }
 
 /// One request, as handlers see it: limits, body and credential in the order in which refusals come
 /// (429 by address, 413, 415, 401, 400).
 pub(crate) struct Call {
-    request: HttpRequest,
-    state: Data<AppState>,
-    context: Context,
+    pub(super) request: HttpRequest,
+    pub(super) state: Data<AppState>,
+    pub(super) context: Context,
 }
 
 impl FromRequest for Call {
@@ -67,13 +78,20 @@ impl Call {
         self.request.match_info().get(name).unwrap_or_default().to_owned()
     }
 
+    /// The parameters of the query string.
+    pub(crate) fn query(&self) -> Query {
+        Query::parse(self.request.query_string())
+    }
+
     /// Counts the request towards its client address, asking memory first and the database only
     /// when memory cannot tell.
     pub(crate) async fn limit(&self, class: LimitClass) -> Result<(), Refusal> {
         let Some(client) = self.context.origin.client else { return Ok(()) };
         let standing = match self.engine().admit(class, client) {
             Admission::Granted(standing) => standing,
-            Admission::Refused(standing) => return Err(self.over(standing)),
+            Admission::Refused(standing) => {
+                return Err(self.limited(LimitError::Exceeded(standing)));
+            }
             Admission::Ask(charge) => {
                 let charged = self.hop(move |engine, origin| engine.charge(&charge, origin));
                 charged.await?.map_err(|error| self.limited(error))?
@@ -83,30 +101,42 @@ impl Call {
         Ok(())
     }
 
+    /// Refuses the request when memory knows that its client address is over the limit.
+    pub(super) fn refuse_exhausted(&self, class: LimitClass) -> Result<(), Refusal> {
+        let client = self.context.origin.client;
+        match client.and_then(|ip| self.engine().exhausted(class, ip)) {
+            Some(standing) => Err(self.limited(LimitError::Exceeded(standing))),
+            None => Ok(()),
+        }
+    }
+
     /// Reads a JSON object whose members of interest are `known`.
     pub(crate) async fn json(&mut self, known: &[&str]) -> Result<JsonBody, Refusal> {
-        JsonBody::parse(&self.bytes().await?, known)
+        JsonBody::parse(&self.bytes(MediaType::Json).await?, known)
     }
 
     /// Reads the body of a route that wants a credential, without looking into it: what is wrong
     /// inside is told only to callers with a good one. A client address over its limit is refused
     /// before; a body that is refused counts towards it, as no credential was looked at.
     pub(crate) async fn bytes_before_bearer(&mut self) -> Result<Bytes, Refusal> {
-        let client = self.context.origin.client;
-        let over = client.and_then(|ip| self.engine().exhausted(LimitClass::Anonymous, ip));
-        if let Some(standing) = over {
-            return Err(self.over(standing));
-        }
-        let read = self.bytes().await;
+        self.bytes_before_credential(MediaType::Json).await
+    }
+
+    pub(super) async fn bytes_before_credential(
+        &mut self,
+        wanted: MediaType,
+    ) -> Result<Bytes, Refusal> {
+        self.refuse_exhausted(LimitClass::Anonymous)?;
+        let read = self.bytes(wanted).await;
         if read.is_err() {
             self.limit(LimitClass::Anonymous).await?;
         }
         read
     }
 
-    async fn bytes(&mut self) -> Result<Bytes, Refusal> {
+    pub(super) async fn bytes(&mut self, wanted: MediaType) -> Result<Bytes, Refusal> {
         let mut payload = self.context.unread.take();
-        let read = read_json_bytes(&self.request, &mut payload).await;
+        let read = read_bytes(&self.request, &mut payload, wanted).await;
         if read.is_err() {
             self.context.unread.put_back(payload);
         }
@@ -161,20 +191,15 @@ impl Call {
         }
     }
 
-    fn show(&self, standing: Option<Standing>) {
-        self.context.standing.set(standing);
+    /// Of all buckets that the request was charged to, the one nearest to empty is shown.
+    pub(super) fn show(&self, standing: Option<Standing>) {
+        let shown = self.context.standing.get();
+        let nearest = shown.into_iter().chain(standing).min_by_key(|standing| standing.remaining);
+        self.context.standing.set(nearest);
     }
 
-    fn over(&self, standing: Standing) -> Refusal {
-        let message = LimitError::Exceeded(standing).to_string();
-        Refusal::rate_limited(message, standing, self.engine().now())
-    }
-
-    fn limited(&self, error: LimitError) -> Refusal {
-        match error {
-            LimitError::Exceeded(standing) => self.over(standing),
-            error => Refusal::of(error),
-        }
+    pub(super) fn limited(&self, error: LimitError) -> Refusal {
+        Refusal::of_limited(error, self.engine().now())
     }
 }
 

@@ -1,6 +1,9 @@
 use serde_json::{Map, Value, json};
 
-use super::Refusal;
+use super::{Refusal, html::HTML};
+
+/// Where browsers are served.
+const PAGES: [&str; 4] = ["/verify-email", "/reset-password", "/account", "/dev"];
 
 /// In which form a path's errors are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub(crate) enum Envelope {
     OAuth,
     /// RFC 9457 problem+json, with `code` and, equal to it, `error`
     Problem,
+    /// A page
+    Html,
 }
 
 impl Envelope {
@@ -29,6 +34,8 @@ impl Envelope {
             Self::Agents
         } else if under("/oauth2") {
             Self::OAuth
+        } else if PAGES.into_iter().any(under) {
+            Self::Html
         } else {
             Self::Problem
         }
@@ -38,9 +45,11 @@ impl Envelope {
         match self {
             Self::Problem => "application/problem+json",
             Self::People | Self::Agents | Self::OAuth => "application/json",
+            Self::Html => HTML,
         }
     }
 
+    /// The body of an error, where it is JSON.
     pub(crate) fn render(self, refusal: &Refusal) -> Value {
         let (code, message) = (self.code(refusal), refusal.message.as_str());
         match self {
@@ -58,6 +67,7 @@ impl Envelope {
                 "code": code,
                 "error": code,
             }),
+            Self::Html => Value::Null,
         }
     }
 
@@ -75,7 +85,7 @@ impl Envelope {
             (Self::OAuth, c::INTERNAL_ERROR) => "server_error".into(),
             (Self::OAuth, c::SERVICE_UNAVAILABLE) => "temporarily_unavailable".into(),
             (Self::OAuth, _) | (Self::Problem, c::VALIDATION_ERROR) => "invalid_request".into(),
-            (Self::People | Self::Problem, _) => code.to_owned(),
+            (Self::People | Self::Problem | Self::Html, _) => code.to_owned(),
         }
     }
 }
@@ -112,6 +122,14 @@ mod tests {
             ("/", Envelope::Problem),
             ("/nothing", Envelope::Problem),
             ("/.well-known/jwks.json", Envelope::Problem),
+            ("/verify-email", Envelope::Html),
+            ("/verify-email/x", Envelope::Html),
+            ("/reset-password", Envelope::Html),
+            ("/account", Envelope::Html),
+            ("/account/delete", Envelope::Html),
+            ("/accounts", Envelope::Problem),
+            ("/dev/inbox", Envelope::Html),
+            ("/assets/x.css", Envelope::Problem),
         ];
         for (path, envelope) in cases {
             assert_eq!(Envelope::of(path), envelope, "{path}");

@@ -18,6 +18,7 @@ use super::{
     AppState, Connection, Refusal,
     call::Context,
     envelope::Envelope,
+    html::set_page_headers,
     unread::{AnswerBody, Unread},
 };
 
@@ -39,6 +40,7 @@ pub async fn finish<B: MessageBody + 'static>(
         standing: Rc::default(),
         unread: Unread::new(request.take_payload()),
         quiet: Rc::default(),
+        cookies: Rc::default(),
     };
     request.extensions_mut().insert(context.clone());
     let response = next.call(request).await?;
@@ -55,7 +57,8 @@ pub async fn finish<B: MessageBody + 'static>(
         let refusal = refusal.unwrap_or(&fallback);
         shown = refusal.standing.or(shown);
         log_cause(refusal, &context.origin);
-        let rendered = render(refusal, envelope);
+        let body = body(refusal, envelope, &state, &context.origin);
+        let rendered = render(refusal, envelope, body);
         ServiceResponse::new(request, rendered)
     } else {
         response.map_into_boxed_body()
@@ -72,6 +75,10 @@ pub async fn finish<B: MessageBody + 'static>(
     }
     let headers = response.headers_mut();
     set_headers(headers, envelope, &context.origin, &state);
+    set_page_headers(headers);
+    for cookie in context.cookies.take() {
+        headers.append(header::SET_COOKIE, cookie);
+    }
     if let Some(standing) = shown {
         set_limit_headers(headers, standing);
     }
@@ -109,7 +116,14 @@ fn new_request_id(state: &AppState) -> String {
     }
 }
 
-fn render(refusal: &Refusal, envelope: Envelope) -> HttpResponse {
+fn body(refusal: &Refusal, envelope: Envelope, state: &AppState, origin: &Origin) -> String {
+    if envelope == Envelope::Html {
+        return state.html.refusal(refusal, origin.request_id.as_deref().unwrap_or_default());
+    }
+    envelope.render(refusal).to_string()
+}
+
+fn render(refusal: &Refusal, envelope: Envelope, body: String) -> HttpResponse {
     let mut answer = HttpResponse::build(refusal.status);
     answer.content_type(envelope.content_type());
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -125,7 +139,7 @@ fn render(refusal: &Refusal, envelope: Envelope) -> HttpResponse {
             if refusal.token_refused { "Bearer error=\"invalid_token\"" } else { "Bearer" };
         answer.insert_header((header::WWW_AUTHENTICATE, challenge));
     }
-    answer.body(envelope.render(refusal).to_string())
+    answer.body(body)
 }
 
 fn set_headers(headers: &mut HeaderMap, envelope: Envelope, origin: &Origin, state: &AppState) {

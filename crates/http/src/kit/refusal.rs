@@ -1,7 +1,8 @@
 use std::fmt;
 
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
-use portcullis_kernel::{Classify, ErrorKind, FieldErrors, causes, codes};
+use portcullis_flows::Limited;
+use portcullis_kernel::{Classify, ErrorKind, FieldErrors, Instant, SecretString, causes, codes};
 use portcullis_limits::Standing;
 
 /// Seconds after which to try again when the service is away.
@@ -22,6 +23,8 @@ pub(crate) struct Refusal {
     pub(crate) standing: Option<Standing>,
     /// For the log only.
     pub(crate) cause: Option<String>,
+    /// The page that tells of it, where pages do. Its form may hold the token of a link.
+    pub(crate) page: Option<SecretString>,
 }
 
 impl fmt::Display for Refusal {
@@ -52,6 +55,7 @@ impl Refusal {
             retry_after: None,
             standing: None,
             cause: None,
+            page: None,
         }
     }
 
@@ -75,15 +79,19 @@ impl Refusal {
         refusal
     }
 
+    /// The same of an error that may be a full bucket's, which is then shown.
+    pub(crate) fn of_limited(error: impl Limited, now: Instant) -> Self {
+        match error.standing() {
+            Some(standing) => Self::rate_limited(error.to_string(), standing, now),
+            None => Self::of(error),
+        }
+    }
+
     pub(crate) fn malformed(why: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, codes::VALIDATION_ERROR, why)
     }
 
-    pub(crate) fn rate_limited(
-        message: impl Into<String>,
-        standing: Standing,
-        now: portcullis_kernel::Instant,
-    ) -> Self {
+    fn rate_limited(message: String, standing: Standing, now: Instant) -> Self {
         let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, codes::RATE_LIMITED, message);
         refusal.retry_after = Some(standing.retry_after(now));
         refusal.standing = Some(standing);
@@ -122,5 +130,18 @@ impl Refusal {
             status if status.is_client_error() => Self::malformed("The request is malformed."),
             status => Self::internal(format!("an answer with status {status}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn g1_the_page_is_not_in_debug() {
+        let mut refusal = Refusal::malformed("no");
+        refusal.page = Some(SecretString::from("<input type=\"hidden\" value=\"uvt_secret\">"));
+        let debug = format!("{refusal:?}");
+        assert!(debug.contains("validation_error") && !debug.contains("uvt_"), "{debug}");
     }
 }

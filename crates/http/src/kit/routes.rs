@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use actix_web::{
     FromRequest, Handler, Responder,
+    guard::{GuardContext, fn_guard},
     http::{Method, StatusCode},
     web::{self, ServiceConfig},
 };
@@ -16,13 +17,25 @@ use super::Refusal;
 /// The routes of the server, each taken with its method and path from its own OpenAPI description:
 /// what is not described is not served.
 pub(crate) struct Routes {
-    resources: BTreeMap<String, Vec<(Method, actix_web::Route)>>,
+    resources: BTreeMap<String, Resource>,
     document: OpenApi,
+    /// Of what is not there for everybody.
+    hidden: OpenApi,
 }
+
+/// One path.
+#[derive(Default)]
+struct Resource {
+    methods: Vec<(Method, actix_web::Route)>,
+    guard: Option<Guard>,
+}
+
+/// Says whether a path is there for a request at all.
+pub(crate) type Guard = fn(&GuardContext<'_>) -> bool;
 
 impl Routes {
     pub(crate) fn new(document: OpenApi) -> Self {
-        Self { resources: BTreeMap::new(), document }
+        Self { resources: BTreeMap::new(), document, hidden: OpenApi::default() }
     }
 
     /// Adds a handler under the method and path that `#[utoipa::path]` on it says. A `GET` route
@@ -34,26 +47,53 @@ impl Routes {
         Args: FromRequest + 'static,
         H::Output: Responder + 'static,
     {
-        let methods = P::methods();
-        let resource = self.resources.entry(P::path()).or_default();
-        for method in methods.iter().flat_map(served) {
-            let route = web::route().method(method.clone()).to(handler.clone());
-            resource.push((method, route));
-        }
+        self.serve::<P, H, Args>(handler);
         let operation = with_general_answers(P::operation());
-        self.document.paths.add_path_operation(P::path(), methods, operation);
+        self.document.paths.add_path_operation(P::path(), P::methods(), operation);
         let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
         P::schemas(&mut schemas);
         let components = self.document.components.get_or_insert_default();
         components.schemas.extend(schemas);
     }
 
+    /// Adds a handler under a path that is there only for requests that `guard` lets through, and that
+    /// the public description does not tell of.
+    pub(crate) fn add_behind<P, H, Args>(&mut self, guard: Guard, _described: P, handler: H)
+    where
+        P: utoipa::Path,
+        H: Handler<Args>,
+        Args: FromRequest + 'static,
+        H::Output: Responder + 'static,
+    {
+        self.serve::<P, H, Args>(handler).guard = Some(guard);
+        let operation = with_general_answers(P::operation());
+        self.hidden.paths.add_path_operation(P::path(), P::methods(), operation);
+    }
+
+    fn serve<P, H, Args>(&mut self, handler: H) -> &mut Resource
+    where
+        P: utoipa::Path,
+        H: Handler<Args>,
+        Args: FromRequest + 'static,
+        H::Output: Responder + 'static,
+    {
+        let resource = self.resources.entry(P::path()).or_default();
+        for method in P::methods().iter().flat_map(served) {
+            let route = web::route().method(method.clone()).to(handler.clone());
+            resource.methods.push((method, route));
+        }
+        resource
+    }
+
     /// Mounts every route; a wrong method is answered with those that a path has.
     pub(crate) fn mount(self, config: &mut ServiceConfig) {
-        for (path, methods) in self.resources {
+        for (path, Resource { methods, guard }) in self.resources {
             let names: Vec<&str> = methods.iter().map(|(method, _)| method.as_str()).collect();
             let allow = names.join(", ");
             let mut resource = web::resource(path);
+            if let Some(guard) = guard {
+                resource = resource.guard(fn_guard(guard));
+            }
             for (_, route) in methods {
                 resource = resource.route(route);
             }
@@ -64,9 +104,14 @@ impl Routes {
         }
     }
 
-    /// The document of every route added.
+    /// The document of every route that is there for everybody.
     pub(crate) fn document(self) -> OpenApi {
         self.document
+    }
+
+    /// The document of the others.
+    pub(crate) fn hidden(self) -> OpenApi {
+        self.hidden
     }
 }
 

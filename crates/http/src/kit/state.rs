@@ -7,7 +7,7 @@ use portcullis_flows::Engine;
 use portcullis_kernel::Entropy;
 use portcullis_limits::TrustedProxies;
 
-use super::{Blocking, HashQueue};
+use super::{Blocking, HashQueue, html::Html};
 
 /// What every request needs.
 pub struct AppState {
@@ -17,6 +17,11 @@ pub struct AppState {
     pub(crate) hashes: HashQueue,
     pub(crate) proxies: TrustedProxies,
     pub(crate) https: bool,
+    /// The origin that clients know.
+    pub(crate) origin: String,
+    pub(crate) html: Html,
+    /// The inbox of development is shown.
+    pub(crate) dev_inbox: bool,
     pub(crate) openapi: String,
     pub(crate) stopping: AtomicBool,
 }

@@ -1,10 +1,18 @@
 use portcullis_kernel::Instant;
-use time::format_description::well_known::Rfc3339;
+use time::{format_description::well_known::Rfc3339, macros::format_description};
 
 /// RFC 3339 in UTC with whole seconds and `Z`: how the People and Agents surfaces tell time.
 pub(crate) fn seconds(at: Instant) -> String {
     let whole = at.replace_nanosecond(0).unwrap_or(at);
     whole.to_offset(time::UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
+}
+
+/// `21 November 2026, 18:41 UTC`: how pages tell time.
+pub(crate) fn readable(at: Instant) -> String {
+    let form =
+        format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    // Every part of the form is in a time and its zone, so it cannot fail.
+    at.to_offset(time::UtcOffset::UTC).format(&form).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -15,5 +23,6 @@ mod tests {
     fn times_have_whole_seconds_and_z() {
         let at = time::macros::datetime!(2026-03-15 10:00:00.123456 UTC);
         assert_eq!(seconds(at), "2026-03-15T10:00:00Z");
+        assert_eq!(readable(at), "15 March 2026, 10:00 UTC");
     }
 }

@@ -1,13 +1,6 @@
-use actix_web::{
-    HttpResponse,
-    http::header::{CONTENT_SECURITY_POLICY, ContentType},
-};
+use minijinja::context;
 
-use crate::kit::{Answer, Call, Routes};
-
-const PAGE: &str = include_str!("index.html");
-const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; \
-                      base-uri 'none'; form-action 'self'";
+use crate::kit::{Answer, PageCall, Routes};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_index, index);
@@ -16,9 +9,6 @@ pub(super) fn mount(routes: &mut Routes) {
 /// The front page: what this server is, and where to go on.
 #[utoipa::path(get, path = "/", tag = "pages",
     responses((status = 200, description = "A page.", content_type = "text/html")))]
-async fn index(_call: Call) -> Answer {
-    Ok(HttpResponse::Ok()
-        .content_type(ContentType::html())
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .body(PAGE))
+async fn index(page: PageCall) -> Answer {
+    page.show("index.html", context! {})
 }

@@ -1,10 +1,11 @@
-//! The bodies that several routes of this surface share.
+//! The bodies that several routes of this surface and of the Admin surface share.
 
 use std::collections::BTreeMap;
 
 use portcullis_flows::people::{SignedIn, Tokens};
 use portcullis_identity::User;
 use portcullis_kernel::ExposeSecret as _;
+use portcullis_tokens::Session;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,7 +13,7 @@ use crate::kit::seconds;
 
 /// A person's account.
 #[derive(Serialize, ToSchema)]
-pub(super) struct UserBody {
+pub(crate) struct UserBody {
     /// ULID.
     #[schema(example = "01JN2X4K8M3F7QPZRVWT6YBHCE")]
     id: String,
@@ -43,6 +44,40 @@ impl From<&User> for UserBody {
             created_at: seconds(user.created_at),
         }
     }
+}
+
+/// A session.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SessionBody {
+    /// Its id.
+    #[schema(example = "ses_0123456789abcdef0123456789abcdef")]
+    id: String,
+    /// The sign-in, RFC 3339.
+    created_at: String,
+    /// The sign-in or the last refresh, RFC 3339.
+    last_used_at: String,
+    /// The client's address at sign-in.
+    ip: Option<String>,
+    /// The client's `User-Agent` at sign-in.
+    user_agent: Option<String>,
+}
+
+impl From<Session> for SessionBody {
+    fn from(session: Session) -> Self {
+        Self {
+            id: session.id.to_string(),
+            created_at: seconds(session.created_at),
+            last_used_at: seconds(session.last_used_at),
+            ip: session.ip,
+            user_agent: session.user_agent,
+        }
+    }
+}
+
+/// What was set going, for people.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MessageBody {
+    pub(super) message: &'static str,
 }
 
 /// Tokens.
@@ -84,13 +119,13 @@ impl From<SignedIn> for SignedInBody {
 
 /// An error of this surface.
 #[derive(Serialize, ToSchema)]
-pub(super) struct PeopleError {
+pub(crate) struct PeopleError {
     error: PeopleErrorBody,
 }
 
 /// What went wrong.
 #[derive(Serialize, ToSchema)]
-pub(super) struct PeopleErrorBody {
+pub(crate) struct PeopleErrorBody {
     /// Stable; see the list of codes.
     #[schema(example = "validation_error")]
     code: String,

@@ -1,8 +1,5 @@
 use actix_web::HttpResponse;
-use portcullis_flows::{
-    LimitClass,
-    people::{SignIn, SignInError},
-};
+use portcullis_flows::{LimitClass, people::SignIn};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -44,12 +41,8 @@ async fn login(mut call: Call) -> Answer {
     let attempt = call.engine().check_sign_in(input).map_err(Refusal::of)?;
     let signed_in = call
         .hashing(move |engine, origin| {
-            engine.sign_in(attempt, origin).map_err(|error| match &error {
-                SignInError::TooManyFailures(standing) => {
-                    Refusal::rate_limited(error.to_string(), *standing, engine.now())
-                }
-                _ => Refusal::of(error),
-            })
+            let signed_in = engine.sign_in(attempt, origin);
+            signed_in.map_err(|error| Refusal::of_limited(error, engine.now()))
         })
         .await?;
     Ok(HttpResponse::Ok().json(SignedInBody::from(signed_in)))

@@ -3,8 +3,8 @@ use portcullis_flows::people::SessionView;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::body::PeopleError;
-use crate::kit::{Answer, Call, Refusal, Routes, seconds};
+use super::body::{PeopleError, SessionBody};
+use crate::kit::{Answer, Call, Refusal, Routes};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_list, list);
@@ -12,20 +12,11 @@ pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_end_others, end_others);
 }
 
-/// A session.
+/// One of the caller's sessions.
 #[derive(Serialize, ToSchema)]
-struct SessionBody {
-    /// Its id.
-    #[schema(example = "ses_0123456789abcdef0123456789abcdef")]
-    id: String,
-    /// The sign-in, RFC 3339.
-    created_at: String,
-    /// The sign-in or the last refresh, RFC 3339.
-    last_used_at: String,
-    /// The client's address at sign-in.
-    ip: Option<String>,
-    /// The client's `User-Agent` at sign-in.
-    user_agent: Option<String>,
+struct OwnSessionBody {
+    #[serde(flatten)]
+    session: SessionBody,
     /// Whether it is the one that asks.
     current: bool,
 }
@@ -33,20 +24,12 @@ struct SessionBody {
 /// The caller's sessions, the last used first.
 #[derive(Serialize, ToSchema)]
 struct SessionsBody {
-    sessions: Vec<SessionBody>,
+    sessions: Vec<OwnSessionBody>,
 }
 
-impl From<SessionView> for SessionBody {
+impl From<SessionView> for OwnSessionBody {
     fn from(view: SessionView) -> Self {
-        let session = view.session;
-        Self {
-            id: session.id.to_string(),
-            created_at: seconds(session.created_at),
-            last_used_at: seconds(session.last_used_at),
-            ip: session.ip,
-            user_agent: session.user_agent,
-            current: view.current,
-        }
+        Self { session: view.session.into(), current: view.current }
     }
 }
 
@@ -63,7 +46,7 @@ async fn list(call: Call) -> Answer {
     let sessions = call
         .as_user(|engine, caller, _| engine.list_sessions(&caller).map_err(Refusal::of))
         .await?;
-    let sessions = sessions.into_iter().map(SessionBody::from).collect();
+    let sessions = sessions.into_iter().map(OwnSessionBody::from).collect();
     Ok(HttpResponse::Ok().json(SessionsBody { sessions }))
 }
 

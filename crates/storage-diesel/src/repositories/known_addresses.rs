@@ -6,6 +6,7 @@ use super::{
     super::{DbInstant, greatest},
     Unit,
     batch::Dead,
+    count,
     schema::known_addresses::dsl as column,
 };
 use crate::column::AsText;
@@ -35,6 +36,20 @@ impl KnownAddressRepository for Unit {
             .find((AsText(user), address))
             .filter(column::seen_at.ge(DbInstant(since)));
         self.read(|conn| diesel::select(exists(seen)).get_result(conn))
+    }
+
+    fn list(&mut self, user: UserId, since: Instant) -> StoreResult<Vec<String>> {
+        let query = column::known_addresses
+            .filter(column::user_id.eq(AsText(user)))
+            .filter(column::seen_at.ge(DbInstant(since)))
+            .order(column::address)
+            .select(column::address);
+        self.read(|conn| query.load(conn))
+    }
+
+    fn forget(&mut self, user: UserId) -> StoreResult<u64> {
+        let theirs = column::known_addresses.filter(column::user_id.eq(AsText(user)));
+        self.change(|conn| diesel::delete(theirs).execute(conn)).map(count)
     }
 
     fn delete_before(&mut self, before: Instant, limit: u32) -> StoreResult<u64> {

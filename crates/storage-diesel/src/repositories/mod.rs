@@ -2,8 +2,14 @@
 
 mod audit;
 mod batch;
+mod email_changes;
+mod held;
 pub(super) mod history;
+mod inbox;
+mod invitations;
 mod known_addresses;
+mod mailed_tokens;
+mod outbox;
 mod passwords;
 mod rate_limits;
 pub(super) mod schema;
@@ -16,10 +22,12 @@ use diesel::{
     QueryResult,
     connection::{AnsiTransactionManager, TransactionManager},
 };
-use portcullis_kernel::{StoreError, StoreResult};
+use portcullis_kernel::{Cursor, Page, PageRequest, StoreError, StoreResult};
 use portcullis_storage::{
-    AuditRepository, KnownAddressRepository, PasswordRepository, RateLimitRepository,
-    SessionRepository, SigningKeyRepository, TxMode, UnitOfWork, UserRepository,
+    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
+    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
+    RateLimitRepository, SessionRepository, SigningKeyRepository, TxMode, UnitOfWork,
+    UserRepository,
 };
 
 use super::{BEGIN, Conn, Connector, TEXTS};
@@ -111,6 +119,26 @@ impl UnitOfWork for Unit {
         self
     }
 
+    fn mailed_tokens(&mut self) -> &mut dyn MailedTokenRepository {
+        self
+    }
+
+    fn email_changes(&mut self) -> &mut dyn EmailChangeRepository {
+        self
+    }
+
+    fn invitations(&mut self) -> &mut dyn InvitationRepository {
+        self
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxRepository {
+        self
+    }
+
+    fn inbox(&mut self) -> &mut dyn InboxRepository {
+        self
+    }
+
     fn audit(&mut self) -> &mut dyn AuditRepository {
         self
     }
@@ -139,4 +167,22 @@ fn found(rows: usize) -> bool {
 /// Rows affected, as ports count them.
 fn count(rows: usize) -> u64 {
     u64::try_from(rows).unwrap_or(u64::MAX)
+}
+
+/// What is said when the row that was just removed is there again: somebody else put theirs meanwhile.
+fn outrun(what: &str) -> StoreError {
+    StoreError::Contention(format!("another {what} was put at the same time").into())
+}
+
+/// The page that the rows make, of which there is one more than asked for when there is a next page.
+fn page_of<R, T: From<R>>(
+    rows: Vec<R>,
+    request: &PageRequest,
+    sort_key: impl Fn(&T) -> String,
+) -> Page<T> {
+    let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    let items: Vec<T> = rows.into_iter().take(limit).map(T::from).collect();
+    let next = items.last().filter(|_| more).map(|last| Cursor::after(sort_key(last)));
+    Page { items, next }
 }

@@ -27,6 +27,11 @@ impl PasswordRepository for Unit {
         Ok(hash.map(|hash| hash.0))
     }
 
+    fn remove(&mut self, user: UserId) -> StoreResult<bool> {
+        let query = diesel::delete(passwords::table.find(AsText(user)));
+        self.change(|conn| query.execute(conn)).map(found)
+    }
+
     fn replace(
         &mut self,
         user: UserId,

@@ -15,6 +15,7 @@ diesel::table! {
         role -> Text,
         status -> Text,
         created_at -> InstantSql,
+        opened_from -> Nullable<Text>,
     }
 }
 
@@ -88,6 +89,82 @@ diesel::table! {
         active_from -> InstantSql,
         retired_at -> Nullable<InstantSql>,
         removed_at -> Nullable<InstantSql>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+    use super::InstantSql;
+
+    mailed_tokens (digest) {
+        digest -> Binary,
+        kind -> Text,
+        user_id -> Text,
+        email -> Text,
+        created_at -> InstantSql,
+        expires_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer, Text};
+    use super::InstantSql;
+
+    email_changes (id) {
+        id -> Text,
+        user_id -> Text,
+        session_id -> Text,
+        email -> Text,
+        email_delivery -> Text,
+        code -> Binary,
+        tries -> Integer,
+        created_at -> InstantSql,
+        expires_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::InstantSql;
+
+    invitations (id) {
+        id -> Text,
+        digest -> Binary,
+        email -> Nullable<Text>,
+        email_delivery -> Nullable<Text>,
+        created_at -> InstantSql,
+        expires_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Integer, Nullable, Text};
+    use super::InstantSql;
+
+    outbox (id) {
+        id -> Text,
+        kind -> Text,
+        user_id -> Nullable<Text>,
+        token -> Nullable<Binary>,
+        change_id -> Nullable<Text>,
+        invitation_id -> Nullable<Text>,
+        sealed -> Binary,
+        sealed_by -> Text,
+        created_at -> InstantSql,
+        due_at -> InstantSql,
+        expires_at -> InstantSql,
+        attempts -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+    use super::InstantSql;
+
+    inbox (id) {
+        id -> Text,
+        received_at -> InstantSql,
+        sealed -> Binary,
     }
 }
 

@@ -1,17 +1,19 @@
 use diesel::{prelude::*, sql_query, sql_types::Text};
 use portcullis_identity::{DisplayName, EmailAddress, Role, User, UserFilter, UserStatus};
-use portcullis_kernel::{Cursor, Page, PageRequest, StoreResult, UserId};
+use portcullis_kernel::{Page, PageRequest, StoreResult, UserId};
 use portcullis_storage::UserRepository;
 
 use super::{
     super::{Backend, DbInstant, HOLD_ACTIVE_USER, position},
     Unit, found,
+    held::Held,
+    page_of,
     schema::users,
 };
 use crate::column::AsText;
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = users)]
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = users, treat_none_as_null = true)]
 struct Row {
     id: AsText<UserId>,
     email: String,
@@ -21,6 +23,7 @@ struct Row {
     role: AsText<Role>,
     status: AsText<UserStatus>,
     created_at: DbInstant,
+    opened_from: Option<String>,
 }
 
 impl From<&User> for Row {
@@ -34,6 +37,7 @@ impl From<&User> for Row {
             role: AsText(user.role),
             status: AsText(user.status),
             created_at: DbInstant(user.created_at),
+            opened_from: user.opened_from.clone(),
         }
     }
 }
@@ -48,12 +52,13 @@ impl From<Row> for User {
             role: row.role.0,
             status: row.status.0,
             created_at: row.created_at.0,
+            opened_from: row.opened_from,
         }
     }
 }
 
 #[derive(QueryableByName)]
-struct Held {
+struct Active {
     #[diesel(sql_type = Text)]
     id: AsText<UserId>,
 }
@@ -71,8 +76,19 @@ impl UserRepository for Unit {
 
     fn hold_active(&mut self, id: UserId) -> StoreResult<bool> {
         let query = sql_query(HOLD_ACTIVE_USER).bind::<Text, _>(AsText(id));
-        let held: Vec<Held> = self.change(|conn| query.load(conn))?;
+        let held: Vec<Active> = self.change(|conn| query.load(conn))?;
         Ok(held.iter().any(|held| held.id.0 == id))
+    }
+
+    fn lock(&mut self, id: UserId) -> StoreResult<Option<User>> {
+        let query = Held(users::table.find(AsText(id)).select(Row::as_select()));
+        let row = self.change(|conn| query.get_result::<Row>(conn).optional())?;
+        Ok(row.map(User::from))
+    }
+
+    fn update(&mut self, user: &User) -> StoreResult<bool> {
+        let query = diesel::update(users::table.find(AsText(user.id))).set(Row::from(user));
+        self.change(|conn| query.execute(conn)).map(found)
     }
 
     fn find_by_email(&mut self, canonical: &str) -> StoreResult<Option<User>> {
@@ -100,11 +116,7 @@ impl UserRepository for Unit {
             query = query.filter(users::status.eq(AsText(status)));
         }
         let rows: Vec<Row> = self.read(|conn| query.load(conn))?;
-        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-        let more = rows.len() > limit;
-        let items: Vec<User> = rows.into_iter().take(limit).map(User::from).collect();
-        let next = items.last().filter(|_| more).map(|user| Cursor::after(user.id.to_string()));
-        Ok(Page { items, next })
+        Ok(page_of(rows, page, |user: &User| user.id.to_string()))
     }
 
     fn set_display_name(&mut self, id: UserId, name: Option<&DisplayName>) -> StoreResult<bool> {

@@ -18,7 +18,8 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// For the one connection that writes.
+    /// For the one connection that writes. What it deletes is overwritten: an erased account is not to be
+    /// read in the file.
     pub(super) fn writer(path: &str, options: &SqliteOptions) -> Self {
         let synchronous = match options.synchronous {
             Synchronous::Full => "FULL",
@@ -26,7 +27,8 @@ impl Connector {
         };
         let session = format!(
             "{}; PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = {LOG_SIZE_KEPT}; \
-             PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON",
+             PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON; \
+             PRAGMA secure_delete = ON",
             patience(options.busy_timeout)
         );
         Self { path: path.to_owned(), session }

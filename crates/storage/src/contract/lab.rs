@@ -8,10 +8,12 @@ use std::{
     thread,
 };
 
-use portcullis_credentials::PasswordHash;
-use portcullis_identity::{EmailAddress, EmailRules, User};
+use portcullis_credentials::{MailedKind, MailedToken, PasswordHash};
+use portcullis_email::OutboxEntry;
+use portcullis_identity::{EmailAddress, EmailChange, EmailRules, Invitation, User};
 use portcullis_kernel::{
-    Entropy, EntropyError, Instant, Origin, SessionId, StoreResult, TokenDigest, UserId,
+    CodeMac, EmailChangeId, Entropy, EntropyError, Instant, InvitationId, MailId, Origin,
+    SessionId, StoreResult, TokenDigest, UserId,
 };
 use portcullis_tokens::{
     Algorithm, KeyPurpose, PublicJwk, RefreshPolicy, RefreshRow, RefreshState, RefreshToken,
@@ -33,6 +35,8 @@ static LABS: AtomicU64 = AtomicU64::new(0);
 pub(super) struct Lab<'s> {
     pub(super) storage: &'s dyn Storage,
     pub(super) entropy: SeededEntropy,
+    /// A master key that seals mails of this case only.
+    pub(super) sealed_by: String,
     _turn: Turn,
 }
 
@@ -46,14 +50,19 @@ impl<'s> Lab<'s> {
     #[track_caller]
     pub(super) fn new(storage: &'s dyn Storage) -> Self {
         let guard = SWEEPS.read().unwrap_or_else(PoisonError::into_inner);
-        Self { storage, entropy: SeededEntropy::here(), _turn: Turn::Shared { _guard: guard } }
+        Self::with(storage, SeededEntropy::here(), Turn::Shared { _guard: guard })
     }
 
     /// A lab for a case that removes whatever is old, and counts it.
     #[track_caller]
     pub(super) fn alone(storage: &'s dyn Storage) -> Self {
         let guard = SWEEPS.write().unwrap_or_else(PoisonError::into_inner);
-        Self { storage, entropy: SeededEntropy::here(), _turn: Turn::Alone { _guard: guard } }
+        Self::with(storage, SeededEntropy::here(), Turn::Alone { _guard: guard })
+    }
+
+    fn with(storage: &'s dyn Storage, entropy: SeededEntropy, turn: Turn) -> Self {
+        let sealed_by = format!("{:016x}", entropy.next());
+        Self { storage, entropy, sealed_by, _turn: turn }
     }
 
     pub(super) fn read<T>(&self, work: impl FnOnce(&mut dyn UnitOfWork) -> StoreResult<T>) -> T {
@@ -146,6 +155,101 @@ impl<'s> Lab<'s> {
             retired_at: None,
             removed_at: None,
         }
+    }
+
+    /// A token that lives for an hour; not stored.
+    pub(super) fn new_mailed_token(&self, user: UserId, kind: MailedKind) -> MailedToken {
+        MailedToken {
+            digest: TokenDigest::of(&self.tag()),
+            kind,
+            user,
+            email: format!("{}@example.com", self.tag()),
+            created_at: at(0),
+            expires_at: at(3600),
+        }
+    }
+
+    /// The same, stored.
+    pub(super) fn mailed_token(&self, user: UserId, kind: MailedKind) -> MailedToken {
+        let token = self.new_mailed_token(user, kind);
+        self.write(|uow| uow.mailed_tokens().put(&token));
+        token
+    }
+
+    /// A change of address that lives for an hour; not stored.
+    pub(super) fn new_email_change(&self, user: UserId, session: SessionId) -> EmailChange {
+        let mut code = [0; 32];
+        self.entropy.fill(&mut code).unwrap();
+        EmailChange {
+            id: EmailChangeId::generate(&self.entropy).unwrap(),
+            user,
+            session,
+            email: email(&format!("New.{}@example.com", self.tag())),
+            code: CodeMac::from_bytes(code),
+            tries: 0,
+            created_at: at(0),
+            expires_at: at(3600),
+        }
+    }
+
+    /// The same in a new session, stored.
+    pub(super) fn email_change(&self, user: UserId) -> EmailChange {
+        let change = self.new_email_change(user, self.session(user, at(0)).0.id);
+        self.write(|uow| uow.email_changes().put(&change));
+        change
+    }
+
+    /// An invitation for anybody that lives for an hour; not stored.
+    pub(super) fn new_invitation(&self) -> Invitation {
+        Invitation {
+            id: InvitationId::generate(&self.entropy).unwrap(),
+            digest: TokenDigest::of(&self.tag()),
+            email: None,
+            created_at: at(0),
+            expires_at: at(3600),
+        }
+    }
+
+    /// The same, stored.
+    pub(super) fn invitation(&self) -> Invitation {
+        let invitation = self.new_invitation();
+        self.write(|uow| uow.invitations().insert(&invitation));
+        invitation
+    }
+
+    /// A mail about nothing in particular, due at once; not stored.
+    pub(super) fn new_mail(&self) -> OutboxEntry {
+        OutboxEntry {
+            id: MailId::generate(&self.entropy).unwrap(),
+            kind: "test".into(),
+            user: None,
+            token: None,
+            change: None,
+            invitation: None,
+            sealed: self.entropy.next().to_be_bytes().to_vec(),
+            sealed_by: self.sealed_by.clone(),
+            created_at: at(0),
+            due_at: at(0),
+            expires_at: at(3600),
+            attempts: 0,
+        }
+    }
+
+    /// Stores a mail.
+    pub(super) fn queue(&self, mail: OutboxEntry) -> OutboxEntry {
+        self.write(|uow| uow.outbox().insert(&mail));
+        mail
+    }
+
+    /// The mail with this id, if it waits and is one of this case.
+    pub(super) fn find_mail(&self, id: MailId) -> Option<OutboxEntry> {
+        let mails = self.write(|uow| uow.outbox().lock_sealed_by(&self.sealed_by));
+        mails.into_iter().find(|mail| mail.id == id)
+    }
+
+    /// Which of the mails still wait.
+    pub(super) fn waiting<const N: usize>(&self, mails: [&OutboxEntry; N]) -> [bool; N] {
+        mails.map(|mail| self.find_mail(mail.id).is_some())
     }
 
     /// The stored key.

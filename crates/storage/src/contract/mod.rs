@@ -2,7 +2,8 @@
 //! its own from [`cases`].
 //!
 //! Cases make users, keys and buckets of their own, so they can share one database and run side by
-//! side in one process. Those that sweep old rows date them in the seventies and run alone.
+//! side in one process. Those that sweep old rows date them in the seventies and run alone; so do
+//! those that list or remove whatever there is.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,8 +13,13 @@
 )]
 
 pub mod audit;
+pub mod email_changes;
+pub mod inbox;
+pub mod invitations;
 pub mod known_addresses;
 mod lab;
+pub mod mailed_tokens;
+pub mod outbox;
 pub mod passwords;
 pub mod rate_limits;
 pub mod refresh;
@@ -21,6 +27,7 @@ pub mod sessions;
 pub mod signing_keys;
 pub mod sweeps;
 pub mod transactions;
+pub mod user_updates;
 pub mod users;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,11 +60,17 @@ use case_list;
 pub fn cases() -> impl Iterator<Item = Case> {
     let groups = [
         users::CASES,
+        user_updates::CASES,
         passwords::CASES,
         known_addresses::CASES,
         sessions::CASES,
         refresh::CASES,
         signing_keys::CASES,
+        mailed_tokens::CASES,
+        email_changes::CASES,
+        invitations::CASES,
+        outbox::CASES,
+        inbox::CASES,
         audit::CASES,
         rate_limits::CASES,
         sweeps::CASES,

@@ -11,6 +11,7 @@ case_list! {
     a_hash_is_replaced_only_while_it_is_the_old_one,
     a_user_without_a_hash_has_nothing_to_replace,
     of_many_replacements_of_one_hash_one_succeeds,
+    a_password_is_taken_away_once,
     a_password_of_nobody_is_refused,
 }
 
@@ -62,6 +63,20 @@ pub fn of_many_replacements_of_one_hash_one_succeeds(storage: &dyn Storage) {
     let replaced: Vec<_> = done.into_iter().flatten().collect();
     assert_eq!(replaced.len(), 1);
     assert_eq!(lab.read(|uow| uow.passwords().find(user)).as_ref(), replaced.first());
+}
+
+/// And nobody else's.
+pub fn a_password_is_taken_away_once(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let (user, other) = (lab.user().id, lab.user().id);
+    let hash = lab.hash();
+    for user in [user, other] {
+        lab.statement(|uow| uow.passwords().put(user, &hash, at(0)));
+    }
+    let remove = || lab.statement(|uow| uow.passwords().remove(user));
+    assert_eq!([remove(), remove()], [true, false]);
+    assert_eq!(lab.read(|uow| uow.passwords().find(user)), None);
+    assert_eq!(lab.read(|uow| uow.passwords().find(other)), Some(hash));
 }
 
 /// Nothing is left of a user that another transaction has deleted.

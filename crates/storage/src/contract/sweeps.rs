@@ -1,6 +1,9 @@
 //! Cases of the calls that remove what is old, a bounded number of rows at a time.
 
 use portcullis_audit::{Action, Actor, AuditEvent};
+use portcullis_credentials::{MailedKind, MailedToken};
+use portcullis_email::OutboxEntry;
+use portcullis_identity::{EmailChange, Invitation};
 use portcullis_kernel::{Instant, Origin, StoreResult};
 use portcullis_limits::{BucketKey, Policy};
 use portcullis_tokens::SigningKey;
@@ -8,7 +11,7 @@ use time::Duration;
 
 use super::{
     case_list,
-    lab::{Lab, TICK, long_ago},
+    lab::{Lab, TICK, at, long_ago},
 };
 use crate::{Storage, UnitOfWork};
 
@@ -21,6 +24,11 @@ case_list! {
     sessions_that_ended_or_cannot_go_on_are_removed,
     dead_sessions_are_removed_a_few_at_a_time,
     ended_sessions_are_removed_a_few_at_a_time,
+    a_removed_session_takes_its_change_of_address_along,
+    expired_mailed_tokens_are_removed_with_their_mails,
+    expired_changes_are_removed_with_their_mails,
+    expired_invitations_are_removed_with_their_mails,
+    expired_mails_are_removed,
 }
 
 type Sweep = fn(&mut dyn UnitOfWork, Instant, u32) -> StoreResult<u64>;
@@ -192,4 +200,84 @@ pub fn ended_sessions_are_removed_a_few_at_a_time(storage: &dyn Storage) {
         lab.write(|uow| SWEEP_DEAD(uow, long_ago(0), 2));
         assert_eq!(left(), expected);
     }
+}
+
+/// With the mail of that; the change of another session stays.
+pub fn a_removed_session_takes_its_change_of_address_along(storage: &dyn Storage) {
+    let lab = Lab::alone(storage);
+    clear(&lab, SWEEP_DEAD);
+    let [gone, kept] = [-31, -1].map(|days| {
+        let user = lab.user().id;
+        let session = lab.session(user, long_ago(0) + Duration::days(days)).0.id;
+        let change = lab.new_email_change(user, session);
+        lab.write(|uow| uow.email_changes().put(&change));
+        let mail = lab.queue(OutboxEntry { change: Some(change.id), ..lab.new_mail() });
+        (change, mail)
+    });
+    while lab.write(|uow| SWEEP_DEAD(uow, long_ago(0), 10)) > 0 {}
+    let find = |change: &EmailChange| lab.read(|uow| uow.email_changes().find(change.id, at(0)));
+    assert_eq!(find(&gone.0), None);
+    assert_eq!(find(&kept.0).as_ref(), Some(&kept.0));
+    assert_eq!(lab.waiting([&gone.1, &kept.1]), [false, true]);
+}
+
+/// When the rows of a sweep expire: three that are dead, the last of them just now, and one that
+/// is not.
+const ENDS: [(i64, Duration); 4] =
+    [(-9, Duration::ZERO), (-5, Duration::ZERO), (0, Duration::ZERO), (0, TICK)];
+
+/// Removes two rows at a time, of those that `make` makes; each has a mail.
+fn sweeps_what_expired(
+    storage: &dyn Storage,
+    sweep: Sweep,
+    make: impl Fn(&Lab<'_>, Instant) -> OutboxEntry,
+) {
+    let lab = Lab::alone(storage);
+    clear(&lab, sweep);
+    let mails = ENDS.map(|(second, more)| lab.queue(make(&lab, long_ago(second) + more)));
+    let sweep = |limit| lab.statement(|uow| sweep(uow, long_ago(0), limit));
+    assert_eq!([sweep(2), sweep(2), sweep(2)], [2, 1, 0]);
+    assert_eq!(lab.waiting(mails.each_ref()), [false, false, false, true]);
+}
+
+/// `MailedTokenRepository::delete_expired`; at its end a token is dead.
+pub fn expired_mailed_tokens_are_removed_with_their_mails(storage: &dyn Storage) {
+    let sweep: Sweep = |uow, now, limit| uow.mailed_tokens().delete_expired(now, limit);
+    sweeps_what_expired(storage, sweep, |lab, expires_at| {
+        let token = lab.new_mailed_token(lab.user().id, MailedKind::VerifyEmail);
+        let token = MailedToken { expires_at, ..token };
+        lab.write(|uow| uow.mailed_tokens().put(&token));
+        OutboxEntry { token: Some(token.digest), ..lab.new_mail() }
+    });
+}
+
+/// `EmailChangeRepository::delete_expired`; at its end a change is dead.
+pub fn expired_changes_are_removed_with_their_mails(storage: &dyn Storage) {
+    let sweep: Sweep = |uow, now, limit| uow.email_changes().delete_expired(now, limit);
+    sweeps_what_expired(storage, sweep, |lab, expires_at| {
+        let user = lab.user().id;
+        let change = lab.new_email_change(user, lab.session(user, at(0)).0.id);
+        let change = EmailChange { expires_at, ..change };
+        lab.write(|uow| uow.email_changes().put(&change));
+        OutboxEntry { change: Some(change.id), ..lab.new_mail() }
+    });
+}
+
+/// `InvitationRepository::delete_expired`; at its end an invitation is dead.
+pub fn expired_invitations_are_removed_with_their_mails(storage: &dyn Storage) {
+    let sweep: Sweep = |uow, now, limit| uow.invitations().delete_expired(now, limit);
+    sweeps_what_expired(storage, sweep, |lab, expires_at| {
+        let invitation = Invitation { expires_at, ..lab.new_invitation() };
+        lab.write(|uow| uow.invitations().insert(&invitation));
+        OutboxEntry { invitation: Some(invitation.id), ..lab.new_mail() }
+    });
+}
+
+/// `OutboxRepository::delete_expired`; due or not, whichever master key sealed them.
+pub fn expired_mails_are_removed(storage: &dyn Storage) {
+    let sweep: Sweep = |uow, now, limit| uow.outbox().delete_expired(now, limit);
+    sweeps_what_expired(storage, sweep, |lab, expires_at| OutboxEntry {
+        expires_at,
+        ..lab.new_mail()
+    });
 }

@@ -6,9 +6,10 @@ use std::{
 };
 
 use portcullis_audit::{Action, Actor, AuditEvent};
-use portcullis_credentials::PasswordHash;
-use portcullis_identity::{Role, User};
-use portcullis_kernel::{Instant, Origin, StoreError, StoreResult};
+use portcullis_credentials::{MailedKind, MailedToken, PasswordHash};
+use portcullis_email::{OutboxEntry, ports::InboxEntry};
+use portcullis_identity::{EmailChange, Invitation, Role, User};
+use portcullis_kernel::{Instant, MailId, Origin, StoreError, StoreResult};
 use portcullis_limits::{BucketKey, HitLog, Policy};
 use portcullis_tokens::{RefreshRow, RefreshState, Session, SigningKey};
 use time::Duration;
@@ -41,6 +42,11 @@ struct World {
     session: Session,
     token: RefreshRow,
     key: SigningKey,
+    mailed: MailedToken,
+    email_change: EmailChange,
+    invitation: Invitation,
+    mail: OutboxEntry,
+    delivered: InboxEntry,
     event: AuditEvent,
     bucket: BucketKey,
 }
@@ -54,6 +60,11 @@ struct Seen {
     known: bool,
     token: Option<RefreshState>,
     key: Option<SigningKey>,
+    mailed: Option<MailedToken>,
+    email_change: Option<EmailChange>,
+    invitation: Option<Invitation>,
+    mail_is_due: bool,
+    delivered: Option<InboxEntry>,
     events: Vec<AuditEvent>,
     log: Option<HitLog>,
 }
@@ -64,8 +75,26 @@ impl World {
         let (session, token) = lab.new_session(user.id, at(0));
         let (action, actor) = (Action::UserRegistered, Actor::User(user.id));
         let event = AuditEvent::new(action, actor, &Origin::local(), at(0), &lab.entropy).unwrap();
-        let bucket = BucketKey::principal(&FIVE, user.id);
-        Self { user, hash: lab.hash(), session, token, key: lab.new_key(), event, bucket }
+        let mailed = lab.new_mailed_token(user.id, MailedKind::VerifyEmail);
+        let id = MailId::generate(&lab.entropy).unwrap();
+        Self {
+            hash: lab.hash(),
+            key: lab.new_key(),
+            email_change: lab.new_email_change(user.id, session.id),
+            invitation: lab.new_invitation(),
+            mail: OutboxEntry {
+                token: Some(mailed.digest),
+                sealed_by: lab.tag(),
+                ..lab.new_mail()
+            },
+            delivered: InboxEntry { id, received_at: at(0), sealed: lab.tag().into_bytes() },
+            bucket: BucketKey::principal(&FIVE, user.id),
+            user,
+            session,
+            token,
+            mailed,
+            event,
+        }
     }
 
     fn insert(&self, uow: &mut dyn UnitOfWork) -> StoreResult<()> {
@@ -74,6 +103,11 @@ impl World {
         uow.known_addresses().touch(self.user.id, "192.0.2.1", at(0))?;
         uow.sessions().insert(&self.session, &self.token)?;
         uow.signing_keys().insert(&self.key)?;
+        uow.mailed_tokens().put(&self.mailed)?;
+        uow.email_changes().put(&self.email_change)?;
+        uow.invitations().insert(&self.invitation)?;
+        uow.outbox().insert(&self.mail)?;
+        uow.inbox().put(&self.delivered)?;
         uow.audit().append(&self.event)?;
         uow.rate_limits().charge(&self.bucket, &FIVE, 1, at(0), at(0)).map(drop)
     }
@@ -81,11 +115,20 @@ impl World {
     /// Changes what can be changed.
     fn change(&self, uow: &mut dyn UnitOfWork, lab: &Lab<'_>, now: Instant) -> StoreResult<()> {
         uow.users().set_role(self.user.id, Role::Admin)?;
+        let moved = User { email: lab.new_user().email, ..self.user.clone() };
+        uow.users().update(&moved)?;
+        uow.known_addresses().forget(self.user.id)?;
         uow.passwords().put(self.user.id, &lab.hash(), now)?;
         let successor = lab.token(&self.session, 1, now);
         uow.sessions().rotate(&self.token.digest, &successor, now)?;
         uow.sessions().end_all(self.user.id, None, now)?;
         uow.signing_keys().set_end(&self.key.kid, Some(now), Some(now))?;
+        uow.email_changes().take_try(self.user.id, self.session.id, 5, now)?;
+        uow.outbox().claim(&self.mail.sealed_by, now, now + Duration::MINUTE)?;
+        uow.mailed_tokens().spend(self.mailed.kind, &self.mailed.digest, now)?;
+        uow.invitations().spend(&self.invitation.digest, now)?;
+        let again = InboxEntry { received_at: now, ..self.delivered.clone() };
+        uow.inbox().put(&again)?;
         uow.rate_limits().charge(&self.bucket, &FIVE, 1, now, now).map(drop)
     }
 
@@ -98,6 +141,11 @@ impl World {
             known: uow.known_addresses().is_known(self.user.id, "192.0.2.1", at(0))?,
             token: uow.sessions().find_token(&self.token.digest)?,
             key: keys.into_iter().find(|key| key.kid == self.key.kid),
+            mailed: uow.mailed_tokens().find(self.mailed.kind, &self.mailed.digest, at(0))?,
+            email_change: uow.email_changes().find(self.email_change.id, at(0))?,
+            invitation: uow.invitations().find(&self.invitation.digest, at(0))?,
+            mail_is_due: uow.outbox().is_due(&self.mail.sealed_by, at(0))?,
+            delivered: uow.inbox().find(self.delivered.id)?,
             events: uow.audit().list_for(self.user.id, 10)?,
             log: uow.rate_limits().find(&self.bucket)?,
         })
@@ -112,6 +160,11 @@ impl World {
             known: true,
             token: Some(RefreshState { token, session }),
             key: Some(self.key.clone()),
+            mailed: Some(self.mailed.clone()),
+            email_change: Some(self.email_change.clone()),
+            invitation: Some(self.invitation.clone()),
+            mail_is_due: true,
+            delivered: Some(self.delivered.clone()),
             events: vec![self.event.clone()],
             log: Some(HitLog::from_stored(HitLog::stamp(at(0)))),
         }
@@ -125,6 +178,11 @@ impl World {
             known: false,
             token: None,
             key: None,
+            mailed: None,
+            email_change: None,
+            invitation: None,
+            mail_is_due: false,
+            delivered: None,
             events: vec![],
             log: None,
         }

@@ -1,6 +1,8 @@
 //! Cases of [`UserRepository`](crate::UserRepository).
 
 use portcullis_audit::{Action, Actor, AuditEvent};
+use portcullis_credentials::MailedKind;
+use portcullis_email::OutboxEntry;
 use portcullis_identity::{DisplayName, EmailAddress, Role, User, UserFilter, UserStatus};
 use portcullis_kernel::{Cursor, Origin, PageRequest, StoreError, UniqueKey, UserId};
 use portcullis_tokens::Session;
@@ -47,6 +49,7 @@ pub fn a_user_comes_back_as_it_was_stored(storage: &dyn Storage) {
                 role,
                 status,
                 created_at: at(-1) + TICK,
+                opened_from: (role == Role::User).then(|| "2001:db8:1::/48".into()),
                 ..lab.new_user()
             };
             lab.write(|uow| uow.users().insert(&user));
@@ -263,7 +266,7 @@ pub fn a_change_says_whether_there_was_a_user(storage: &dyn Storage) {
     }
 }
 
-/// Password, sessions, refresh tokens, known addresses.
+/// Password, sessions, refresh tokens, known addresses, mailed tokens, a change of address, mails.
 pub fn deletion_takes_along_what_belongs_to_the_user(storage: &dyn Storage) {
     let lab = Lab::new(storage);
     let user = lab.user().id;
@@ -271,6 +274,12 @@ pub fn deletion_takes_along_what_belongs_to_the_user(storage: &dyn Storage) {
     lab.write(|uow| uow.known_addresses().touch(user, "192.0.2.1", at(0)));
     let (session, first) = lab.session(user, at(0));
     let second = lab.rotate(&session, &first, at(1));
+    let (token, change) = (lab.mailed_token(user, MailedKind::VerifyEmail), lab.email_change(user));
+    let mails = [
+        lab.queue(OutboxEntry { user: Some(user), ..lab.new_mail() }),
+        lab.queue(OutboxEntry { token: Some(token.digest), ..lab.new_mail() }),
+        lab.queue(OutboxEntry { change: Some(change.id), ..lab.new_mail() }),
+    ];
     assert!(lab.write(|uow| uow.users().delete(user)));
     assert_eq!(find(&lab, user), None);
     assert_eq!(lab.read(|uow| uow.passwords().find(user)), None);
@@ -278,6 +287,10 @@ pub fn deletion_takes_along_what_belongs_to_the_user(storage: &dyn Storage) {
     assert_eq!(lab.find_token(&first.digest), None);
     assert_eq!(lab.find_token(&second.digest), None);
     assert!(!lab.read(|uow| uow.known_addresses().is_known(user, "192.0.2.1", at(0))));
+    let found = lab.read(|uow| uow.mailed_tokens().find(token.kind, &token.digest, at(0)));
+    assert_eq!(found, None);
+    assert_eq!(lab.read(|uow| uow.email_changes().find(change.id, at(0))), None);
+    assert_eq!(lab.waiting(mails.each_ref()), [false; 3]);
     // Nothing of the session is in the way of the same one for somebody else.
     let session = Session { user: lab.user().id, ..session };
     lab.write(|uow| uow.sessions().insert(&session, &first));
@@ -293,7 +306,12 @@ pub fn deletion_leaves_others_and_the_audit_log_alone(storage: &dyn Storage) {
     let (action, by) = (Action::SignedIn, Actor::User(user));
     let event = AuditEvent::new(action, by, &Origin::local(), at(0), &lab.entropy).unwrap();
     lab.write(|uow| uow.audit().append(&event));
+    let mails = [
+        lab.queue(OutboxEntry { user: Some(other.id), ..lab.new_mail() }),
+        lab.queue(lab.new_mail()),
+    ];
     assert!(lab.write(|uow| uow.users().delete(user)));
+    assert_eq!(lab.waiting(mails.each_ref()), [true; 2]);
     assert_eq!(lab.read(|uow| uow.audit().list_for(user, 10)), [event]);
     assert_eq!(lab.read(|uow| uow.passwords().find(other.id)), Some(hash));
     assert_eq!(lab.find_token(&token.digest).map(|state| state.session), Some(session));

@@ -22,6 +22,20 @@ impl KnownAddressRepository for Unit<'_> {
         })
     }
 
+    fn list(&mut self, user: UserId, since: Instant) -> StoreResult<Vec<String>> {
+        self.read(|tables| {
+            let rows = tables.known_addresses.iter();
+            let known = rows.filter(|((owner, _), seen)| *owner == user && **seen >= since);
+            known.map(|((_, address), _)| address.clone()).collect()
+        })
+    }
+
+    fn forget(&mut self, user: UserId) -> StoreResult<u64> {
+        self.change(|tables| {
+            Ok(tables.known_addresses.remove_where(u32::MAX, |(owner, _), _| *owner == user))
+        })
+    }
+
     fn delete_before(&mut self, before: Instant, limit: u32) -> StoreResult<u64> {
         self.change(|tables| {
             Ok(tables.known_addresses.remove_where(limit, |_, seen| *seen < before))

@@ -1,7 +1,12 @@
 //! Everything in memory, for tests and examples. Nothing survives the process.
 
 mod audit;
+mod email_changes;
+mod inbox;
+mod invitations;
 mod known_addresses;
+mod mailed_tokens;
+mod outbox;
 mod passwords;
 mod rate_limits;
 mod sessions;
@@ -21,8 +26,10 @@ use portcullis_kernel::{StoreError, StoreResult};
 
 use self::tables::Tables;
 use crate::{
-    AuditRepository, KnownAddressRepository, PasswordRepository, RateLimitRepository,
-    SessionRepository, SigningKeyRepository, Storage, TxMode, UnitOfWork, UserRepository,
+    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
+    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
+    RateLimitRepository, SessionRepository, SigningKeyRepository, Storage, TxMode, UnitOfWork,
+    UserRepository,
 };
 
 /// How long a unit of work waits for one that writes.
@@ -137,6 +144,26 @@ impl UnitOfWork for Unit<'_> {
     }
 
     fn signing_keys(&mut self) -> &mut dyn SigningKeyRepository {
+        self
+    }
+
+    fn mailed_tokens(&mut self) -> &mut dyn MailedTokenRepository {
+        self
+    }
+
+    fn email_changes(&mut self) -> &mut dyn EmailChangeRepository {
+        self
+    }
+
+    fn invitations(&mut self) -> &mut dyn InvitationRepository {
+        self
+    }
+
+    fn outbox(&mut self) -> &mut dyn OutboxRepository {
+        self
+    }
+
+    fn inbox(&mut self) -> &mut dyn InboxRepository {
         self
     }
 

@@ -17,6 +17,10 @@ impl PasswordRepository for Unit<'_> {
         self.read(|tables| tables.passwords.get(&user).cloned())
     }
 
+    fn remove(&mut self, user: UserId) -> StoreResult<bool> {
+        self.change(|tables| Ok(tables.passwords.remove(&user).is_some()))
+    }
+
     fn replace(
         &mut self,
         user: UserId,

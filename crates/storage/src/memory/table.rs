@@ -1,4 +1,6 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
+
+use portcullis_kernel::{Cursor, Page, PageRequest};
 
 /// Rows by their primary key, and what it takes to undo the changes since they were last kept.
 pub(super) struct Table<K, V> {
@@ -56,6 +58,28 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let rows = self.rows.iter().filter(|(key, row)| wanted(key, row));
         rows.take(limit).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Those of the rows that are `wanted`, in the order of their keys, whose text is in that order too.
+    pub(super) fn page(&self, page: &PageRequest, wanted: impl Fn(&V) -> bool) -> Page<V>
+    where
+        K: Display,
+    {
+        let after = page.after.as_ref().map(Cursor::key);
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let mut rows = self
+            .rows
+            .iter()
+            .filter(|(key, _)| after.is_none_or(|after| key.to_string().as_str() > after))
+            .filter(|(_, row)| wanted(row));
+        let (mut items, mut last) = (Vec::new(), None);
+        for (key, row) in rows.by_ref().take(limit) {
+            items.push(row.clone());
+            last = Some(key);
+        }
+        let more = rows.next().is_some();
+        let next = last.filter(|_| more).map(|key| Cursor::after(key.to_string()));
+        Page { items, next }
     }
 
     /// Removes at most `limit` rows that are `wanted`; says how many.

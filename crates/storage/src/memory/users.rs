@@ -1,5 +1,5 @@
 use portcullis_identity::{DisplayName, Role, User, UserFilter, UserStatus};
-use portcullis_kernel::{Cursor, Page, PageRequest, StoreResult, UniqueKey, UserId};
+use portcullis_kernel::{Page, PageRequest, StoreResult, UniqueKey, UserId};
 
 use super::{
     Unit,
@@ -27,6 +27,23 @@ impl UserRepository for Unit<'_> {
         Ok(self.find(id)?.is_some_and(|user| user.is_active()))
     }
 
+    fn lock(&mut self, id: UserId) -> StoreResult<Option<User>> {
+        self.change(|tables| Ok(tables.users.get(&id).cloned()))
+    }
+
+    fn update(&mut self, user: &User) -> StoreResult<bool> {
+        self.change(|tables| {
+            let Some(old) = tables.users.get(&user.id).cloned() else { return Ok(false) };
+            let email = user.email.as_str().to_owned();
+            let owner = tables.emails.get(&email);
+            check_free(owner.is_some_and(|owner| *owner != user.id), UniqueKey::UserEmail)?;
+            tables.emails.remove(&old.email.as_str().to_owned());
+            tables.emails.put(email, user.id);
+            tables.users.put(user.id, user.clone());
+            Ok(true)
+        })
+    }
+
     fn find_by_email(&mut self, canonical: &str) -> StoreResult<Option<User>> {
         self.read(|tables| {
             let id = tables.emails.get(&canonical.to_owned())?;
@@ -51,32 +68,12 @@ impl UserRepository for Unit<'_> {
     }
 
     fn delete(&mut self, id: UserId) -> StoreResult<bool> {
-        self.change(|tables| {
-            let Some(user) = tables.users.remove(&id) else { return Ok(false) };
-            tables.emails.remove(&user.email.as_str().to_owned());
-            tables.passwords.remove(&id);
-            tables.known_addresses.remove_where(u32::MAX, |(owner, _), _| *owner == id);
-            for session in tables.sessions.keys_where(u32::MAX, |_, session| session.user == id) {
-                tables.remove_session(session);
-            }
-            Ok(true)
-        })
+        self.change(|tables| Ok(tables.remove_user(id)))
     }
 }
 
 fn list(tables: &Tables, filter: &UserFilter, page: &PageRequest) -> Page<User> {
-    let after = page.after.as_ref().map(Cursor::key);
-    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-    let mut rows = tables
-        .users
-        .iter()
-        .filter(|(id, _)| after.is_none_or(|after| id.to_string().as_str() > after))
-        .map(|(_, user)| user)
-        .filter(|user| matches(filter, user));
-    let items: Vec<User> = rows.by_ref().take(limit).cloned().collect();
-    let more = rows.next().is_some();
-    let next = items.last().filter(|_| more).map(|user| Cursor::after(user.id.to_string()));
-    Page { items, next }
+    tables.users.page(page, |user| matches(filter, user))
 }
 
 fn matches(filter: &UserFilter, user: &User) -> bool {

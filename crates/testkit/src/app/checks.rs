@@ -21,6 +21,9 @@ const INTERNALS: [&str; 11] = [
     "registry/src",
 ];
 
+/// The media type of pages.
+const PAGE: &str = "text/html; charset=utf-8";
+
 /// The form of a surface's errors.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Surface {
@@ -28,6 +31,7 @@ enum Surface {
     Agents,
     OAuth,
     Problem,
+    Page,
 }
 
 impl Surface {
@@ -44,6 +48,9 @@ impl Surface {
             Self::Agents
         } else if is_under("/oauth2") {
             Self::OAuth
+        } else if ["/verify-email", "/reset-password", "/account", "/dev"].into_iter().any(is_under)
+        {
+            Self::Page
         } else {
             Self::Problem
         }
@@ -73,6 +80,7 @@ pub(super) fn check(method: &str, uri: &str, reply: &Reply) {
     let asked =
         format!("{method} {uri}: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
     check_headers(reply, &asked);
+    check_places(Surface::of(uri), reply, &asked);
     check_body(method, uri, reply, &asked);
     check_declared(method, uri, reply, &asked);
 }
@@ -82,7 +90,7 @@ fn check_headers(reply: &Reply, asked: &str) {
     let id = reply.header("x-request-id").unwrap_or_default();
     assert!((8..=64).contains(&id.len()), "{asked}: {id}");
     assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)), "{asked}: {id}");
-    for banner in ["server", "x-powered-by", "via", "set-cookie", "location"] {
+    for banner in ["server", "x-powered-by", "via"] {
         assert_eq!(reply.header(banner), None, "{asked}");
     }
     let is_cors = |name: &str| name.starts_with("access-control-");
@@ -110,6 +118,27 @@ fn check_headers(reply: &Reply, asked: &str) {
     }
 }
 
+/// Cookies, and where a browser is sent.
+fn check_places(surface: Surface, reply: &Reply, asked: &str) {
+    let location = reply.header("location");
+    assert_eq!(location.is_some(), reply.status == 303, "{asked}");
+    if let Some(to) = location {
+        assert!(surface == Surface::Page && to.starts_with('/'), "I14 {asked}: {to}");
+        assert!(!to.contains("//") && !to.contains('\\'), "I14 {asked}: {to}");
+    }
+    for cookie in reply.cookies() {
+        assert!(surface == Surface::Page, "{asked}: {cookie}");
+        let (pair, flags) = cookie.split_once("; ").expect("flags");
+        let (name, value) = pair.split_once('=').expect("a value");
+        let (plain, secure) = (name.trim_start_matches("__Host-"), name.starts_with("__Host-"));
+        assert!(["portcullis", "portcullis-form"].contains(&plain), "{asked}: {cookie}");
+        let mut wanted = "Path=/; HttpOnly; SameSite=Lax".to_owned();
+        wanted.push_str(if secure { "; Secure" } else { "" });
+        wanted.push_str(if value.is_empty() { "; Max-Age=0" } else { "" });
+        assert_eq!(flags, wanted, "{asked}: {cookie}");
+    }
+}
+
 fn check_body(method: &str, uri: &str, reply: &Reply, asked: &str) {
     let text = reply.text();
     for internal in INTERNALS {
@@ -121,22 +150,57 @@ fn check_body(method: &str, uri: &str, reply: &Reply, asked: &str) {
     }
     let media_type = reply.header("content-type");
     if text.is_empty() {
-        assert!(method == "HEAD" || reply.status == 204, "no body: {asked}");
+        assert!(method == "HEAD" || matches!(reply.status, 204 | 303), "no body: {asked}");
         return;
     }
     assert_ne!(reply.status, 204, "{asked}");
     let surface = Surface::of(uri);
+    if media_type == Some(PAGE) {
+        check_page(reply, uri, asked);
+    }
     if reply.status < 400 {
-        let known = ["application/json", "text/html; charset=utf-8"];
+        let known = ["application/json", PAGE, "text/css; charset=utf-8", "image/svg+xml"];
         assert!(media_type.is_some_and(|m| known.contains(&m)), "I12 {asked}: {media_type:?}");
+        assert!(surface != Surface::Page || media_type == Some(PAGE), "I12 {asked}");
         return;
     }
     let wanted = match surface {
         Surface::Problem => "application/problem+json",
+        Surface::Page => PAGE,
         _ => "application/json",
     };
     assert_eq!(media_type, Some(wanted), "I12 {asked}");
-    check_envelope(surface, reply, asked);
+    if surface != Surface::Page {
+        check_envelope(surface, reply, asked);
+    }
+}
+
+/// W2: a strict policy, nothing of other sites, no script and no style of its own.
+fn check_page(reply: &Reply, uri: &str, asked: &str) {
+    assert_eq!(reply.header("cache-control"), Some("no-store"), "W1 {asked}");
+    assert_eq!(reply.header("referrer-policy"), Some("no-referrer"), "W2 {asked}");
+    assert_eq!(reply.header("cross-origin-opener-policy"), Some("same-origin"), "{asked}");
+    let policy = reply.header("content-security-policy").unwrap_or_default();
+    let rules: Vec<&str> = policy.split("; ").collect();
+    assert!(rules.contains(&"default-src 'none'") && rules.contains(&"base-uri 'none'"), "{asked}");
+    assert!(!policy.contains("script") && !policy.contains("http"), "W2 {asked}: {policy}");
+    let page = reply.text();
+    assert!(page.starts_with("<!doctype html>"), "{asked}");
+    if uri.starts_with("/dev/inbox/") && uri.ends_with("/html") && reply.status == 200 {
+        assert!(rules.contains(&"frame-ancestors 'self'"), "{asked}: {policy}");
+        assert!(policy.contains("; sandbox ") && !policy.contains("allow-scripts"), "{asked}");
+        return;
+    }
+    for rule in ["frame-ancestors 'none'", "form-action 'self'", "style-src 'self'"] {
+        assert!(rules.contains(&rule), "W2 {asked}: {policy}");
+    }
+    for foreign in ["<script", " style=", "<style", "@import", " on", "javascript:"] {
+        let tags = page.split('<').filter_map(|part| part.split_once('>')).map(|(tag, _)| tag);
+        assert!(!tags.into_iter().any(|tag| format!("<{tag}").contains(foreign)), "W2 {asked}");
+    }
+    for tag in ["<h1>", "<html lang=\"en\">", "<main id=\"main\"", "<title>"] {
+        assert_eq!(page.matches(tag).count(), 1, "W9 {tag} {asked}");
+    }
 }
 
 fn check_envelope(surface: Surface, reply: &Reply, asked: &str) {
@@ -169,6 +233,7 @@ fn check_envelope(surface: Surface, reply: &Reply, asked: &str) {
             assert_eq!(names(&body), ["error", "error_description"], "{asked}");
             assert!(is_text(&body["error_description"]), "{asked}");
         }
+        Surface::Page => {}
         Surface::Problem => {
             assert_eq!(body["status"], reply.status, "W8 {asked}");
             assert_eq!(body["code"], body["error"], "{asked}");
@@ -187,7 +252,7 @@ fn check_envelope(surface: Surface, reply: &Reply, asked: &str) {
 fn check_declared(method: &str, uri: &str, reply: &Reply, asked: &str) {
     static DECLARED: OnceLock<Declared> = OnceLock::new();
     let path = uri.split('?').next().unwrap_or_default();
-    match DECLARED.get_or_init(Declared::read).statuses(method, path) {
+    match DECLARED.get_or_init(Declared::read_all).statuses(method, path) {
         Some(statuses) => assert!(statuses.contains(&reply.status), "undeclared: {asked}"),
         // Percent-encoded spellings are looked up by nobody.
         None => assert!(path.contains('%') || matches!(reply.status, 404 | 405), "{asked}"),

@@ -12,7 +12,26 @@ impl Declared {
     /// # Panics
     /// When it is not a document.
     pub fn read() -> Self {
-        let document: Value = serde_json::from_str(&portcullis_http::openapi()).expect("JSON");
+        Self::parse(&portcullis_http::openapi())
+    }
+
+    /// Reads it together with what is there in development only.
+    ///
+    /// # Panics
+    /// When it is not a document.
+    pub fn read_all() -> Self {
+        let mut hidden = Self::parse(&portcullis_http::development_openapi());
+        // Elsewhere it is not there.
+        hidden.0.values_mut().flat_map(BTreeMap::values_mut).for_each(|statuses| {
+            statuses.insert(404);
+        });
+        let mut all = Self::read();
+        all.0.extend(hidden.0);
+        all
+    }
+
+    fn parse(document: &str) -> Self {
+        let document: Value = serde_json::from_str(document).expect("JSON");
         let paths = document["paths"].as_object().expect("paths");
         let methods = |item: &Value| {
             let operations = item.as_object().expect("operations");

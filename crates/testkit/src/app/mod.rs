@@ -12,6 +12,7 @@
 mod checks;
 mod client;
 mod declared;
+mod mails;
 mod parallel;
 mod person;
 mod reply;
@@ -37,6 +38,7 @@ use portcullis_storage::{StorageExt as _, UnitOfWork};
 pub use self::{
     client::{Client, Request},
     declared::Declared,
+    mails::Mail,
     parallel::all,
     person::{PASSWORD, Person},
     reply::Reply,
@@ -55,6 +57,10 @@ pub struct AppOptions {
     pub engine: EngineOptions,
     /// The origin that clients know.
     pub public_url: &'static str,
+    /// What the service calls itself on its pages.
+    pub service_name: &'static str,
+    /// Whether the inbox of development is shown.
+    pub dev_inbox: bool,
     /// Whose forwarding headers are believed.
     pub trusted_proxies: &'static [&'static str],
 }
@@ -63,7 +69,13 @@ impl Default for AppOptions {
     fn default() -> Self {
         let mut engine = EngineOptions::default();
         "api.vidivo.app".clone_into(&mut engine.access.issuer);
-        Self { engine, public_url: "http://127.0.0.1:8080", trusted_proxies: &[] }
+        Self {
+            engine,
+            public_url: "http://127.0.0.1:8080",
+            service_name: "Portcullis",
+            dev_inbox: false,
+            trusted_proxies: &[],
+        }
     }
 }
 
@@ -179,6 +191,8 @@ fn state(engine: &Arc<Engine>, options: &AppOptions) -> Data<AppState> {
         bind: (Ipv4Addr::LOCALHOST, 0).into(),
         workers: 1,
         public_url: options.public_url.to_owned(),
+        service_name: options.service_name.to_owned(),
+        dev_inbox: options.dev_inbox,
         trusted_proxies: TrustedProxies::new(networks.collect()),
         hash_permits: 2,
         hash_queue: 256,

@@ -1,6 +1,9 @@
+use portcullis_audit::Actor;
+use portcullis_identity::Role;
+use portcullis_kernel::Origin;
 use serde_json::{Value, json};
 
-use super::{Client, Reply};
+use super::{Client, Reply, TestApp};
 
 /// A password that every rule accepts.
 pub const PASSWORD: &str = "SecureP@ssw0rd!";
@@ -41,6 +44,31 @@ impl Person {
     /// The body that signs this person in.
     pub fn credentials(&self) -> Value {
         json!({ "email": self.email, "password": PASSWORD })
+    }
+}
+
+impl TestApp {
+    /// Somebody with an account whose address is proven; no mail waits afterwards.
+    ///
+    /// # Panics
+    /// When they are refused.
+    pub async fn verified(&self, email: &str) -> Person {
+        self.mails();
+        let person = self.client().register(email).await;
+        let body = json!({ "token": self.mailed("verify_email") });
+        self.client().post("/v1/auth/verify-email").json(&body).await.expect(200);
+        person
+    }
+
+    /// Somebody with an account and the role `admin`, whose access token does not tell of it yet.
+    ///
+    /// # Panics
+    /// When they are refused.
+    pub async fn admin(&self, email: &str) -> Person {
+        let person = self.client().register(email).await;
+        let (id, local) = (person.user_id(), Origin::local());
+        self.engine.set_role(id, Role::Admin, Actor::Operator, &local).expect("their account");
+        person
     }
 }
 

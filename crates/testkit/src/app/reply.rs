@@ -28,6 +28,15 @@ impl Reply {
         Some(value)
     }
 
+    /// Every `Set-Cookie`.
+    ///
+    /// # Panics
+    /// When one is not text.
+    pub fn cookies(&self) -> Vec<&str> {
+        let all = self.headers.get_all("set-cookie");
+        all.map(|cookie| cookie.to_str().expect("a header of text")).collect()
+    }
+
     /// A header that must be an integer.
     ///
     /// # Panics

@@ -1,11 +1,18 @@
 use portcullis_audit::AuditEvent;
-use portcullis_credentials::PasswordHash;
-use portcullis_identity::{DisplayName, Role, User, UserFilter, UserStatus};
-use portcullis_kernel::{Instant, Page, PageRequest, SessionId, StoreResult, TokenDigest, UserId};
+use portcullis_credentials::{MailedKind, MailedToken, PasswordHash};
+use portcullis_email::{OutboxEntry, ports::InboxEntry};
+use portcullis_identity::{
+    DisplayName, EmailChange, Invitation, Role, User, UserFilter, UserStatus,
+};
+use portcullis_kernel::{
+    EmailChangeId, Instant, InvitationId, MailId, Page, PageRequest, SessionId, StoreResult,
+    TokenDigest, UserId,
+};
 use portcullis_limits::{BucketKey, HitLog, Policy};
 use portcullis_storage::{
-    AuditRepository, KnownAddressRepository, PasswordRepository, RateLimitRepository,
-    SessionRepository, SigningKeyRepository, UserRepository,
+    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
+    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
+    RateLimitRepository, SessionRepository, SigningKeyRepository, UserRepository,
 };
 use portcullis_tokens::{RefreshRow, RefreshState, Session, SigningKey};
 
@@ -60,6 +67,8 @@ broken! {
         insert(&User) -> ();
         find(UserId) -> Option<User>;
         hold_active(UserId) -> bool;
+        lock(UserId) -> Option<User>;
+        update(&User) -> bool;
         find_by_email(&str) -> Option<User>;
         list(&UserFilter, &PageRequest) -> Page<User>;
         set_display_name(UserId, Option<&DisplayName>) -> bool;
@@ -70,11 +79,14 @@ broken! {
     KnownAddressRepository {
         touch(UserId, &str, Instant) -> ();
         is_known(UserId, &str, Instant) -> bool;
+        list(UserId, Instant) -> Vec<String>;
+        forget(UserId) -> u64;
         delete_before(Instant, u32) -> u64;
     }
     PasswordRepository {
         put(UserId, &PasswordHash, Instant) -> ();
         find(UserId) -> Option<PasswordHash>;
+        remove(UserId) -> bool;
         replace(UserId, &PasswordHash, &PasswordHash, Instant) -> bool;
     }
     SessionRepository {
@@ -97,6 +109,46 @@ broken! {
         set_end(&str, Option<Instant>, Option<Instant>) -> bool;
         reseal(&str, &str, &[u8], &str) -> bool;
         delete_removed(Instant) -> u64;
+    }
+    MailedTokenRepository {
+        put(&MailedToken) -> ();
+        find(MailedKind, &TokenDigest, Instant) -> Option<MailedToken>;
+        spend(MailedKind, &TokenDigest, Instant) -> bool;
+        remove(UserId, MailedKind) -> u64;
+        delete_expired(Instant, u32) -> u64;
+    }
+    EmailChangeRepository {
+        put(&EmailChange) -> ();
+        take_try(UserId, SessionId, u32, Instant) -> Option<EmailChange>;
+        find(EmailChangeId, Instant) -> Option<EmailChange>;
+        remove(UserId) -> bool;
+        delete_expired(Instant, u32) -> u64;
+    }
+    InvitationRepository {
+        insert(&Invitation) -> ();
+        find(&TokenDigest, Instant) -> Option<Invitation>;
+        spend(&TokenDigest, Instant) -> bool;
+        list(&PageRequest, Instant) -> Page<Invitation>;
+        remove(InvitationId) -> bool;
+        remove_for(&str) -> u64;
+        delete_expired(Instant, u32) -> u64;
+    }
+    OutboxRepository {
+        insert(&OutboxEntry) -> ();
+        is_due(&str, Instant) -> bool;
+        claim(&str, Instant, Instant) -> Option<OutboxEntry>;
+        postpone(MailId, i32, Instant) -> bool;
+        remove(MailId, i32) -> bool;
+        lock_sealed_by(&str) -> Vec<OutboxEntry>;
+        reseal(MailId, &str, &[u8], &str) -> bool;
+        delete_expired(Instant, u32) -> u64;
+    }
+    InboxRepository {
+        put(&InboxEntry) -> ();
+        list(u32) -> Vec<InboxEntry>;
+        find(MailId) -> Option<InboxEntry>;
+        trim(u32) -> u64;
+        clear() -> u64;
     }
     AuditRepository {
         append(&AuditEvent) -> ();

@@ -8,7 +8,9 @@
     reason = "test code beside the tests"
 )]
 
+mod at_rest;
 mod bearer;
+mod bodies;
 mod envelopes;
 mod headers;
 mod health;
@@ -21,11 +23,29 @@ mod order;
 mod routes;
 mod unavailable;
 
+mod pages {
+    mod account;
+    mod browser;
+    mod dev;
+    mod errors;
+    mod forms;
+    mod limits;
+    mod register;
+    mod reset;
+    mod sign_in;
+    mod verify;
+}
+
 mod well_known {
     mod jwks;
 }
 
 mod v1 {
+    mod admin {
+        mod invitations;
+        mod one_user;
+        mod users;
+    }
     mod auth {
         mod login;
         mod logout;
@@ -33,9 +53,19 @@ mod v1 {
         mod refresh_replays;
         mod register;
         mod register_fields;
+        mod register_modes;
         mod sessions;
+        mod verify_email;
+        mod verify_email_resend;
+        mod password {
+            mod change;
+            mod reset;
+            mod reset_confirm;
+        }
     }
     mod users {
         mod me;
+        mod me_delete;
+        mod me_email;
     }
 }

@@ -2,6 +2,7 @@
 
 mod lab;
 mod limits;
+mod locks;
 mod migrations;
 mod plans;
 mod postgres;

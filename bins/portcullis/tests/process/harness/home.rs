@@ -16,7 +16,7 @@ use std::{
 use portcullis_testkit::database::TestDatabase;
 use tempfile::TempDir;
 
-use super::Server;
+use super::{Mailbox, Server, Sink};
 
 /// The real binary.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_portcullis");
@@ -111,11 +111,21 @@ impl Home {
     }
 
     /// A real mail transport, which a server outside development mode wants.
-    pub(crate) fn with_mail(&mut self) {
+    pub(crate) fn with_mail(&mut self) -> Mailbox {
+        let directory = self.path().join("mail");
         self.set("mail.transport", "directory");
         self.set("mail.from", "Portcullis <auth@example.com>");
-        let directory = self.path().join("data").display().to_string();
-        self.set("mail.directory", &directory);
+        self.set("mail.directory", &directory.display().to_string());
+        Mailbox(directory)
+    }
+
+    /// Mail goes to this mail server.
+    pub(crate) fn with_sink(&mut self, sink: &Sink) {
+        self.set("mail.transport", "smtp");
+        self.set("mail.from", "Portcullis <auth@example.com>");
+        self.set("mail.smtp.host", "127.0.0.1");
+        self.set("mail.smtp.port", &sink.port.to_string());
+        self.set("mail.smtp.tls", "none");
     }
 
     pub(crate) fn path(&self) -> &Path {

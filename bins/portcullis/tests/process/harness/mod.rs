@@ -4,8 +4,10 @@ mod client;
 pub(crate) mod database;
 mod home;
 mod load;
+mod mailbox;
 pub(crate) mod people;
 mod server;
+mod sink;
 mod wire;
 
 use std::{
@@ -19,8 +21,10 @@ use std::{
 pub(crate) use client::Client;
 pub(crate) use home::{Home, each_database, free_port};
 pub(crate) use load::{Load, check_diaries};
+pub(crate) use mailbox::{Arrivals, Mail, Mailbox};
 pub(crate) use people::{Account, Tokens};
 pub(crate) use server::Server;
+pub(crate) use sink::{Manner, Sink};
 pub(crate) use wire::{Answer, Outcome, Request, read_answer};
 
 /// How often a condition is looked at.

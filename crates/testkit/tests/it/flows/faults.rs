@@ -30,15 +30,15 @@ impl Fragile {
 }
 
 /// What one run with one failing step came to.
-struct Run<T, E> {
-    result: Result<T, E>,
+pub(super) struct Run<T, E> {
+    pub(super) result: Result<T, E>,
     /// The commit was done, and only its answer was lost.
-    committed: bool,
+    pub(super) committed: bool,
 }
 
 /// Runs `work` once for each of its steps, on a server that `prepare` makes anew each time, with
 /// that step failing; then `check` looks at what is left. Says how many steps there were.
-fn at_every_step<P, T, E: Classify>(
+pub(super) fn at_every_step<P, T, E: Classify>(
     fault: Fault,
     prepare: impl Fn(&TestEngine) -> P,
     work: impl Fn(&TestEngine, &P) -> Result<T, E>,

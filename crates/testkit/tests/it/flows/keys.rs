@@ -7,11 +7,15 @@ use portcullis_flows::{
 use portcullis_kernel::{Clock as _, ErrorKind};
 use portcullis_storage::MemoryStorage;
 use portcullis_testkit::{
-    engine::TestEngine,
+    engine::{MASTER_KEY, TestEngine},
     entropy::{FailingEntropy, SeededEntropy},
     faults::{self, FaultyStorage},
+    jose::PooledJose,
 };
-use portcullis_tokens::{KeyPurpose, KeyState, LoadKeysError, MasterKey, SigningKey};
+use portcullis_tokens::{
+    Algorithm, KeyPurpose, KeySet, KeyState, LoadKeysError, MasterKey, PublicJwk, SigningKey,
+    ports::{Jose, JoseError, KeyPair, Signer, Verifier},
+};
 use serde_json::Value;
 use time::Duration;
 
@@ -290,4 +294,45 @@ fn without_entropy_no_key_is_made() {
     assert!(matches!(engine.open_keys(), Err(OpenKeysError::Seal(_))));
     assert_eq!(engine.list_keys().unwrap(), []);
     assert!(matches!(engine.check_ready(), Err(Fault::Sign(_))));
+}
+
+/// A library whose signatures are wrong.
+struct Wrong(Arc<PooledJose>);
+
+impl Jose for Wrong {
+    fn generate(&self, algorithm: Algorithm) -> Result<KeyPair, JoseError> {
+        self.0.generate(algorithm)
+    }
+
+    fn signer(&self, algorithm: Algorithm, private: &[u8]) -> Result<Box<dyn Signer>, JoseError> {
+        self.0.signer(algorithm, private).map(|_| Box::new(Zeros) as Box<dyn Signer>)
+    }
+
+    fn verifier(
+        &self,
+        algorithm: Algorithm,
+        public: &PublicJwk,
+    ) -> Result<Box<dyn Verifier>, JoseError> {
+        self.0.verifier(algorithm, public)
+    }
+}
+
+struct Zeros;
+
+impl Signer for Zeros {
+    fn sign(&self, _: &[u8]) -> Result<Vec<u8>, JoseError> {
+        Ok(vec![0; 256])
+    }
+}
+
+#[test]
+fn c3_a_library_that_signs_wrong_is_found_before_anything_is_served() {
+    let engine = TestEngine::new();
+    let master = MasterKey::parse(MASTER_KEY).unwrap();
+    let load = |jose: &dyn Jose| {
+        KeySet::load(engine.list_keys().unwrap(), &master, jose, engine.now()).map(drop)
+    };
+    load(engine.jose.as_ref()).unwrap();
+    let refused = load(&Wrong(Arc::clone(&engine.jose))).unwrap_err();
+    assert!(matches!(refused, LoadKeysError::Unusable { .. }), "{refused:?}");
 }

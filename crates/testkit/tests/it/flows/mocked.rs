@@ -1,6 +1,7 @@
 //! What flows ask of storage, call by call, and what they make of answers that the memory storage
 //! gives in races only.
 
+mod order;
 mod planned;
 
 use mockall::predicate::{always, eq};
@@ -125,6 +126,7 @@ fn a_refresh_that_was_outrun_looks_again_and_is_refused_as_a_race() {
         let mark = unit.sessions.expect_mark_raced().with(eq(digest), always()).times(1);
         mark.returning(|_, _| Ok(true));
         unit.sessions.expect_count_raced().times(1).returning(|_, _| Ok(1));
+        unit.users.expect_hold_active().with(eq(user)).times(1).returning(|_| Ok(true));
         unit.published()
     });
     let refused = engine.rotate(&jane.tokens.refresh).unwrap_err();

@@ -1,15 +1,33 @@
 //! Every rule of people's accounts, on memory storage with a clock that stands.
 
 mod admin;
+mod admin_of_accounts;
+mod audit_once;
 mod authenticate;
+mod contention;
 mod deletion;
+mod email_change;
+mod email_change_codes;
 mod faults;
+mod faults_of_mail;
 mod forgeries;
+mod invitations;
 mod janitor;
+mod janitor_of_mail;
 mod keys;
 mod limits;
 mod limits_of_accounts;
+mod mail_requests;
+mod mailbox;
 mod mocked;
+mod notices;
+mod outbox;
+mod outbox_sealed;
+mod own_deletion;
+mod page_sessions;
+mod password_change;
+mod password_checks;
+mod password_reset;
 mod profile;
 mod races;
 mod refresh;
@@ -17,6 +35,7 @@ mod register;
 mod sessions;
 mod sign_in;
 mod sign_out;
+mod verification;
 
 use std::{net::IpAddr, sync::Barrier, thread};
 
@@ -93,7 +112,7 @@ impl People for Engine {
         let input = Register {
             email: email.into(),
             password: Field::Given(PASSWORD.into()),
-            display_name: Field::Absent,
+            ..Register::default()
         };
         self.register(self.check_registration(input).unwrap(), &home())
     }

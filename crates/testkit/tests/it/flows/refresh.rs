@@ -10,7 +10,11 @@ use time::Duration;
 
 use super::{JANE, JOHN, People as _, Stored as _, at_once, broken, home, told};
 
-fn claim(engine: &TestEngine, tokens: &portcullis_flows::people::Tokens, name: &str) -> String {
+pub(super) fn claim(
+    engine: &TestEngine,
+    tokens: &portcullis_flows::people::Tokens,
+    name: &str,
+) -> String {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     assert!(engine.try_bearer(tokens).is_some());
     let payload = tokens.access.token.expose_secret().split('.').nth(1).unwrap();

@@ -2,7 +2,10 @@ use std::collections::HashSet;
 
 use portcullis_audit::{Action, Outcome};
 use portcullis_credentials::PasswordPolicy;
-use portcullis_flows::people::{Register, RegisterError};
+use portcullis_flows::{
+    Invalid,
+    people::{Register, RegisterError},
+};
 use portcullis_identity::{Role, UserFilter, UserStatus};
 use portcullis_kernel::{Clock as _, Field, PageRequest};
 use portcullis_testkit::engine::TestEngine;
@@ -14,12 +17,22 @@ fn input(email: &str, password: &str, display_name: Option<&str>) -> Register {
         email: email.into(),
         password: Field::Given(password.into()),
         display_name: display_name.map_or(Field::Absent, Field::from),
+        ..Register::default()
+    }
+}
+
+/// What is broken, if anything.
+fn refusal(engine: &TestEngine, input: Register) -> Option<Invalid> {
+    match engine.check_registration(input) {
+        Ok(_) => None,
+        Err(RegisterError::Invalid(invalid)) => Some(invalid),
+        Err(other) => panic!("{other:?}"),
     }
 }
 
 /// What is wrong with the password, if anything.
 fn password_error(engine: &TestEngine, input: Register) -> Option<String> {
-    let invalid = engine.check_registration(input).err()?;
+    let invalid = refusal(engine, input)?;
     let [("password", why)] = broken(&invalid)[..] else { panic!("{invalid:?}") };
     Some(why.to_owned())
 }
@@ -53,23 +66,25 @@ fn a_registration_makes_an_account_and_signs_its_owner_in() {
 #[test]
 fn every_broken_field_is_named_at_once() {
     let engine = TestEngine::new();
-    let nothing = engine.check_registration(Register::default()).unwrap_err();
+    let nothing = refusal(&engine, Register::default()).unwrap();
     assert_eq!(broken(&nothing), [("email", "is required"), ("password", "is required")]);
     let wrong = Register {
         email: Field::Invalid("must be a string".into()),
         password: Field::Given("short".into()),
         display_name: "\u{202e}".into(),
+        invitation: Field::Given("".into()),
     };
-    let wrong = engine.check_registration(wrong).unwrap_err();
+    let wrong = refusal(&engine, wrong).unwrap();
     assert_eq!(
         broken(&wrong),
         [
             ("display_name", "must not contain control characters"),
             ("email", "must be a string"),
+            ("invite_token", "must not be empty"),
             ("password", "must be at least 8 characters"),
         ]
     );
-    let known = engine.check_registration(input("jane", "seven77", None)).unwrap_err();
+    let known = refusal(&engine, input("jane", "seven77", None)).unwrap();
     assert_eq!(
         broken(&known),
         [("email", "must be a valid email address"), ("password", "must be at least 8 characters"),]
@@ -145,7 +160,7 @@ fn a_name_is_optional_but_never_empty_or_over_80_characters() {
     assert!(engine.check_registration(input(JANE, PASSWORD, None)).is_ok());
     assert!(engine.check_registration(input(JANE, PASSWORD, Some(&"é".repeat(80)))).is_ok());
     for name in ["", "   ", &"é".repeat(81), "a\u{1b}[2J", "a\nb"] {
-        let invalid = engine.check_registration(input(JANE, PASSWORD, Some(name))).unwrap_err();
+        let invalid = refusal(&engine, input(JANE, PASSWORD, Some(name))).unwrap();
         assert_eq!(broken(&invalid)[0].0, "display_name", "{name:?}");
     }
 }

@@ -225,7 +225,8 @@ async fn j4_a_token_of_another_type_is_none_of_ours() {
     for aud in [json!("https://rs.example"), json!(["api.vidivo.app"]), json!("")] {
         assert_refused(&app, &app.engine().sign_jwt(&header, &with(&claims, "aud", aud))).await;
     }
-    for secret in [&jane.refresh, &jane.id, "rt_01JN2X4K8M3F7QPZRVWT6YBHCE"] {
+    let mailed = app.mailed("verify_email");
+    for secret in [&jane.refresh, &jane.id, "rt_01JN2X4K8M3F7QPZRVWT6YBHCE", &mailed] {
         assert_refused(&app, secret).await;
     }
 }

@@ -6,7 +6,7 @@ use portcullis_testkit::app::{PASSWORD, Reply, TestApp};
 use serde_json::{Value, json};
 
 /// The body with everything that differs from run to run blanked.
-fn shown(reply: &Reply) -> String {
+pub(crate) fn shown(reply: &Reply) -> String {
     let mut body = reply.json();
     blank(&mut body);
     let kind = reply.header("content-type").unwrap();
@@ -44,7 +44,7 @@ async fn what_no_route_serves_is_told_in_the_envelope_of_its_prefix() {
                 "/v1/users/x",
                 "/v1/users",
                 "/v1/admin",
-                "/v1/admin/users",
+                "/v1/admin/x",
             ],
         ),
         ("NOT_FOUND", &["/api", "/api/auth/token", "/health/x", "/ready/", "/api/%00"]),
@@ -88,7 +88,11 @@ async fn a_wrong_method_is_told_in_the_envelope_of_its_prefix() {
     let app = TestApp::memory().await;
     for (method, path, code, allow) in [
         ("GET", "/v1/auth/login", "method_not_allowed", "POST"),
-        ("PATCH", "/v1/users/me", "method_not_allowed", "GET, HEAD, PUT"),
+        ("PATCH", "/v1/users/me", "method_not_allowed", "GET, HEAD, PUT, DELETE"),
+        ("GET", "/v1/auth/verify-email", "method_not_allowed", "POST"),
+        ("HEAD", "/v1/auth/password/reset", "method_not_allowed", "POST"),
+        ("POST", "/v1/admin/users", "method_not_allowed", "GET, HEAD"),
+        ("GET", "/v1/admin/users/invite", "method_not_allowed", "POST"),
         ("POST", "/v1/auth/sessions", "method_not_allowed", "GET, HEAD, DELETE"),
         ("POST", "/health", "METHOD_NOT_ALLOWED", "GET, HEAD"),
         ("DELETE", "/ready", "METHOD_NOT_ALLOWED", "GET, HEAD"),

@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection, dsl::sql, sql_types::BigInt};
 use portcullis_testkit::{
-    app::{AppOptions, Client, Request, Stored, TestApp, all},
+    app::{AppOptions, Client, PASSWORD, Request, Stored, TestApp, all},
     on_every_storage,
 };
 use serde_json::json;
+
+use super::routes::{limit_headers, with_bearer};
 
 const LOGIN: &str = "/v1/auth/login";
 const PROXY: [u8; 4] = [172, 16, 0, 1];
@@ -279,6 +281,59 @@ on_every_storage!(l8_parallel_guesses_at_one_account_do_not_outrun_the_count, |a
     let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
     assert_eq!((count(401), count(429)), (30, 6), "{statuses:?}");
 });
+
+on_every_storage!(l8_every_route_that_checks_a_password_charges_the_account, |app| {
+    let home = app.client();
+    let jane = home.register("jane@example.com").await;
+    let guarded: Vec<_> = with_bearer().filter(|route| route.limit == Some(5)).collect();
+    assert_eq!(guarded.len(), 3);
+    for n in 0..30 {
+        let reply = guarded[n % 3].ask_as(&app.client(), &jane).await;
+        reply.expect_error(401, "invalid_credentials");
+    }
+    let sign_in = app.client().try_sign_in(&jane.email, PASSWORD).await;
+    assert_eq!(limit_headers(&sign_in.expect_error(429, "rate_limited")).0, 30);
+    for route in guarded {
+        let over = route.ask_as(&app.client(), &jane).await.expect_error(429, "rate_limited");
+        assert_eq!(limit_headers(&over).0, 30, "{route:?}");
+        // Where the owner is at home they are only told that it is wrong.
+        route.ask_as(&home, &jane).await.expect_error(401, "invalid_credentials");
+    }
+    app.client().me(&jane.access).await.expect(200);
+});
+
+on_every_storage!(l1_every_route_that_checks_a_password_charges_the_client_address, |app| {
+    let jane = app.client().register("jane@example.com").await;
+    let guarded: Vec<_> = with_bearer().filter(|route| route.limit == Some(5)).collect();
+    let client = app.client();
+    for (n, left) in (0..5).rev().enumerate() {
+        let reply = guarded[n % 3].ask_as(&client, &jane).await;
+        assert_eq!((limit_headers(&reply).0, reply.remaining()), (5, left));
+    }
+    for route in guarded {
+        let over = route.ask_as(&client, &jane).await.expect_error(429, "rate_limited");
+        assert_eq!(limit_headers(&over).0, 5, "{route:?}");
+    }
+    client.try_sign_in(&jane.email, PASSWORD).await.expect_error(429, "rate_limited");
+    client.me(&jane.access).await.expect(200);
+});
+
+#[actix_web::test]
+async fn l10_of_several_buckets_the_one_nearest_to_empty_is_shown() {
+    let app = TestApp::memory().await;
+    let jane = app.client().register("jane@example.com").await;
+    let route = with_bearer().find(|route| route.limit == Some(5)).unwrap();
+    let shown = async || {
+        let reply = route.ask_as(&app.client(), &jane).await;
+        (limit_headers(&reply).0, reply.remaining())
+    };
+    assert_eq!(shown().await, (5, 4));
+    for _ in 0..96 {
+        app.client().me(&jane.access).await.expect(200);
+    }
+    assert_eq!(shown().await, (100, 2));
+    assert_eq!(shown().await, (100, 1));
+}
 
 on_every_storage!(l11_leases_of_two_instances_never_exceed_the_limit_together, |app| {
     let jane = app.client().register("jane@example.com").await;

@@ -77,21 +77,91 @@ async fn routes_that_want_a_token_say_so() {
 }
 
 #[test]
-fn the_routes_and_their_statuses() {
-    insta::assert_snapshot!(Declared::read().lines().join("\n"), @r#"
-    GET / 200 500
-    GET /.well-known/jwks.json 200 500 503
-    GET /health 200 500
-    GET /openapi.json 200 500
-    GET /ready 200 500 503
+fn no_two_operations_have_one_id() {
+    let document: Value = serde_json::from_str(&portcullis_http::openapi()).unwrap();
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|item| item.as_object().unwrap().values());
+    let mut ids: Vec<_> = operations.map(|one| one["operationId"].as_str().unwrap()).collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "{ids:?}");
+}
+
+/// A line for every route at a path with a version, or at one without.
+fn lines(versioned: bool) -> String {
+    let lines = Declared::read().lines().into_iter();
+    let wanted: Vec<_> = lines.filter(|line| line.contains(" /v1/") == versioned).collect();
+    wanted.join("\n")
+}
+
+#[test]
+fn the_routes_of_the_api_and_their_statuses() {
+    insta::assert_snapshot!(lines(true), @r#"
+    GET /v1/admin/invitations 200 400 401 403 429 500 503
+    DELETE /v1/admin/invitations/{id} 204 401 403 404 429 500 503
+    GET /v1/admin/users 200 400 401 403 429 500 503
+    POST /v1/admin/users/invite 201 400 401 403 408 409 413 415 429 500 503
+    DELETE /v1/admin/users/{id} 204 401 403 404 409 429 500 503
+    GET /v1/admin/users/{id} 200 401 403 404 429 500 503
+    POST /v1/admin/users/{id}/resume 200 401 403 404 429 500 503
+    PUT /v1/admin/users/{id}/role 200 400 401 403 404 408 409 413 415 429 500 503
+    DELETE /v1/admin/users/{id}/sessions 204 401 403 404 429 500 503
+    POST /v1/admin/users/{id}/suspend 200 401 403 404 409 429 500 503
     POST /v1/auth/login 200 400 401 403 408 413 415 429 500 503
     POST /v1/auth/logout 204 400 401 408 413 415 429 500 503
+    POST /v1/auth/password/change 204 400 401 408 413 415 429 500 503
+    POST /v1/auth/password/reset 202 400 408 413 415 429 500 503
+    POST /v1/auth/password/reset/confirm 204 400 401 408 413 415 429 500 503
     POST /v1/auth/refresh 200 400 401 408 413 415 429 500 503
-    POST /v1/auth/register 201 400 408 409 413 415 429 500 503
+    POST /v1/auth/register 201 400 401 403 408 409 413 415 429 500 503
     DELETE /v1/auth/sessions 204 401 429 500 503
     GET /v1/auth/sessions 200 401 429 500 503
     DELETE /v1/auth/sessions/{id} 204 401 404 429 500 503
+    POST /v1/auth/verify-email 200 400 401 408 413 415 429 500 503
+    POST /v1/auth/verify-email/resend 202 400 408 413 415 429 500 503
+    DELETE /v1/users/me 202 204 400 401 408 413 415 429 500 503
     GET /v1/users/me 200 401 429 500 503
     PUT /v1/users/me 200 400 401 408 413 415 429 500 503
+    POST /v1/users/me/email 202 400 401 403 408 413 415 429 500 503
+    POST /v1/users/me/email/confirm 200 400 401 408 409 413 415 429 500 503
+    "#);
+}
+
+#[test]
+fn all_other_routes_and_their_statuses() {
+    insta::assert_snapshot!(lines(false), @r#"
+    GET / 200 500
+    GET /.well-known/jwks.json 200 500 503
+    GET /account 200 429 500 503
+    GET /account/delete 200 303 401 429 500 503
+    POST /account/delete 303 400 401 403 408 413 415 429 500 503
+    POST /account/delete/confirm 200 400 401 403 408 413 415 429 500 503
+    GET /account/email 200 303 429 500 503
+    POST /account/email 303 400 401 403 408 413 415 429 500 503
+    GET /account/email/confirm 200 303 429 500 503
+    POST /account/email/confirm 303 400 401 403 408 409 413 415 429 500 503
+    POST /account/email/resend 303 400 403 408 413 415 429 500 503
+    GET /account/password 200 303 429 500 503
+    POST /account/password 303 400 401 403 408 413 415 429 500 503
+    POST /account/profile 303 400 403 408 413 415 429 500 503
+    GET /account/register 200 303 403 429 500 503
+    POST /account/register 303 400 401 403 408 409 413 415 429 500 503
+    GET /account/sessions 200 303 429 500 503
+    POST /account/sessions/end 303 400 403 408 413 415 429 500 503
+    POST /account/sessions/end-others 303 400 403 408 413 415 429 500 503
+    POST /account/sign-in 303 400 401 403 408 413 415 429 500 503
+    POST /account/sign-out 303 400 403 408 413 415 429 500 503
+    GET /assets/{file} 200 404 500
+    GET /health 200 500
+    GET /openapi.json 200 500
+    GET /ready 200 500 503
+    GET /reset-password 200 401 429 500 503
+    POST /reset-password 200 400 403 408 413 415 429 500 503
+    POST /reset-password/confirm 200 400 401 403 408 413 415 429 500 503
+    GET /verify-email 200 401 429 500 503
+    POST /verify-email 200 400 401 403 408 413 415 429 500 503
+    POST /verify-email/not-me 200 400 401 403 408 413 415 429 500 503
+    POST /verify-email/resend 200 400 403 408 413 415 429 500 503
     "#);
 }

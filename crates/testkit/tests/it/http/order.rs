@@ -2,7 +2,7 @@
 
 use portcullis_testkit::app::{Client, Request, TestApp};
 
-use super::routes::{ROUTES, Route, with_bearer, with_body};
+use super::routes::{END_SESSION, REFRESH, ROUTES, Route, with_bearer, with_body};
 
 const TOO_LARGE: usize = 64 * 1024 + 1;
 
@@ -24,7 +24,7 @@ fn too_large(request: Request<'_>) -> Request<'_> {
 async fn an_unknown_path_comes_before_everything() {
     let app = TestApp::memory().await;
     let client = app.client();
-    exhaust(&client, ROUTES[2]).await;
+    exhaust(&client, REFRESH).await;
     for path in ["/v1/auth/nothing", "/v1/users", "/v1/auth", "/v1/auth/sessions/a/b"] {
         for method in ["GET", "POST", "PATCH"] {
             too_large(client.request(method, path)).await.expect_error(404, "not_found");
@@ -136,9 +136,8 @@ async fn a_token_is_asked_for_before_the_content_is_looked_at() {
     }
     // A session that is not there is told only to whom could have it.
     let jane = app.client().register("jane@example.com").await;
-    let one = ROUTES[6];
-    one.ask(&app.client()).await.expect_error(401, "unauthorized");
-    one.ask_as(&app.client(), &jane).await.expect_error(404, "not_found");
+    END_SESSION.ask(&app.client()).await.expect_error(401, "unauthorized");
+    END_SESSION.ask_as(&app.client(), &jane).await.expect_error(404, "not_found");
 }
 
 #[actix_web::test]

@@ -12,8 +12,14 @@ use std::{
 };
 
 use diesel::{Connection, PgConnection, SqliteConnection, connection::SimpleConnection};
-use portcullis_identity::{EmailAddress, EmailRules, User};
-use portcullis_kernel::{self as kernel, Origin, SessionId, UserId};
+use portcullis_credentials::{MailedKind, MailedToken, PlainMailedToken};
+use portcullis_email::OutboxEntry;
+use portcullis_identity::{
+    EmailAddress, EmailChange, EmailRules, Invitation, PlainInvitation, User,
+};
+use portcullis_kernel::{
+    self as kernel, CodeMac, EmailChangeId, InvitationId, MailId, Origin, SessionId, UserId,
+};
 use portcullis_storage_diesel::{
     Database, PoolOptions, PostgresOptions, PostgresStorage, SqliteOptions, SqliteStorage,
 };
@@ -149,6 +155,62 @@ pub(super) fn new_session(user: UserId) -> (Session, RefreshRow) {
 pub(super) fn new_token(session: &Session, generation: i32) -> RefreshRow {
     let token = RefreshToken::generate(&SystemEntropy).unwrap();
     RefreshPolicy::default().row(&token, session, generation, at(0))
+}
+
+/// A token that lives for an hour, not stored.
+pub(super) fn new_mailed_token(user: UserId) -> MailedToken {
+    let kind = MailedKind::VerifyEmail;
+    MailedToken {
+        digest: PlainMailedToken::generate(kind, &SystemEntropy).unwrap().digest(),
+        kind,
+        user,
+        email: "jane@example.com".to_owned(),
+        created_at: at(0),
+        expires_at: at(3600),
+    }
+}
+
+/// A change of address that lives for an hour, not stored.
+pub(super) fn new_email_change(user: UserId, session: SessionId) -> EmailChange {
+    EmailChange {
+        id: EmailChangeId::generate(&SystemEntropy).unwrap(),
+        user,
+        session,
+        email: new_user().email,
+        code: CodeMac::from_bytes([7; 32]),
+        tries: 0,
+        created_at: at(0),
+        expires_at: at(3600),
+    }
+}
+
+/// An invitation that lives for an hour, not stored.
+pub(super) fn new_invitation() -> Invitation {
+    Invitation {
+        id: InvitationId::generate(&SystemEntropy).unwrap(),
+        digest: PlainInvitation::generate(&SystemEntropy).unwrap().digest(),
+        email: None,
+        created_at: at(0),
+        expires_at: at(3600),
+    }
+}
+
+/// A mail about nothing in particular, not stored.
+pub(super) fn new_mail() -> OutboxEntry {
+    OutboxEntry {
+        id: MailId::generate(&SystemEntropy).unwrap(),
+        kind: "test".to_owned(),
+        user: None,
+        token: None,
+        change: None,
+        invitation: None,
+        sealed: vec![1, 2, 3],
+        sealed_by: "first".to_owned(),
+        created_at: at(0),
+        due_at: at(0),
+        expires_at: at(3600),
+        attempts: 0,
+    }
 }
 
 /// An error and everything behind it.

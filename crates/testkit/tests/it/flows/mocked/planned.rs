@@ -7,13 +7,19 @@ use std::{
 };
 
 use portcullis_audit::ports::MockAuditRepository;
-use portcullis_credentials::ports::MockPasswordRepository;
-use portcullis_identity::ports::{MockKnownAddressRepository, MockUserRepository};
+use portcullis_credentials::ports::{MockMailedTokenRepository, MockPasswordRepository};
+use portcullis_email::ports::{MockInboxRepository, MockOutboxRepository};
+use portcullis_identity::ports::{
+    MockEmailChangeRepository, MockInvitationRepository, MockKnownAddressRepository,
+    MockUserRepository,
+};
 use portcullis_kernel::StoreResult;
 use portcullis_limits::ports::MockRateLimitRepository;
 use portcullis_storage::{
-    AuditRepository, KnownAddressRepository, PasswordRepository, RateLimitRepository,
-    SessionRepository, SigningKeyRepository, Storage, TxMode, UnitOfWork, UserRepository,
+    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
+    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
+    RateLimitRepository, SessionRepository, SigningKeyRepository, Storage, TxMode, UnitOfWork,
+    UserRepository,
 };
 use portcullis_testkit::engine::{TestEngine, TestEngineBuilder};
 use portcullis_tokens::ports::{MockSessionRepository, MockSigningKeyRepository};
@@ -34,6 +40,11 @@ pub(super) struct Unit {
     pub(super) passwords: MockPasswordRepository,
     pub(super) sessions: MockSessionRepository,
     pub(super) signing_keys: MockSigningKeyRepository,
+    pub(super) mailed_tokens: MockMailedTokenRepository,
+    pub(super) email_changes: MockEmailChangeRepository,
+    pub(super) invitations: MockInvitationRepository,
+    pub(super) outbox: MockOutboxRepository,
+    pub(super) inbox: MockInboxRepository,
     pub(super) audit: MockAuditRepository,
     pub(super) rate_limits: MockRateLimitRepository,
     commit: MockCommit,
@@ -69,6 +80,11 @@ impl UnitOfWork for Unit {
         passwords: PasswordRepository,
         sessions: SessionRepository,
         signing_keys: SigningKeyRepository,
+        mailed_tokens: MailedTokenRepository,
+        email_changes: EmailChangeRepository,
+        invitations: InvitationRepository,
+        outbox: OutboxRepository,
+        inbox: InboxRepository,
         audit: AuditRepository,
         rate_limits: RateLimitRepository,
     }

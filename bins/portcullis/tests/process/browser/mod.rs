@@ -1,0 +1,13 @@
+//! The pages in headless Chromium, where there is one, used as people use them.
+
+mod account;
+mod foreign;
+mod looks;
+mod person;
+mod registration;
+mod reset;
+mod sessions;
+mod stranger;
+mod tour;
+
+use person::Person;

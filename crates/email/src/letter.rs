@@ -1,0 +1,250 @@
+use std::{fmt, net::IpAddr};
+
+use portcullis_kernel::{ExposeSecret, Instant, Origin, SecretString, network_of};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Who asked for what a letter is about, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// When.
+    #[serde(with = "time::serde::timestamp")]
+    pub at: Instant,
+    /// From which client address; `None` for the command line.
+    pub client: Option<IpAddr>,
+    /// By which request.
+    pub request_id: Option<String>,
+}
+
+impl Asked {
+    /// Asked by this request.
+    pub fn by(origin: &Origin, at: Instant) -> Self {
+        Self { at, client: origin.client, request_id: origin.request_id.clone() }
+    }
+
+    /// The network of the client, as a letter tells it.
+    pub fn network(&self) -> Option<String> {
+        self.client.map(network_of)
+    }
+
+    /// The request, as an audit event remembers it.
+    pub fn origin(&self) -> Origin {
+        let mut origin = Origin::local();
+        origin.client = self.client;
+        origin.request_id.clone_from(&self.request_id);
+        origin
+    }
+}
+
+/// What is told to one mailbox.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Letter {
+    /// The address to deliver to: the stored one, never one just typed for an account that exists.
+    pub to: String,
+    /// Who asked, and when.
+    pub asked: Asked,
+    /// What is told.
+    pub content: Content,
+}
+
+/// A secret in a letter. It is readable by whoever holds the letter, so a letter is stored sealed.
+#[derive(Clone)]
+pub struct Carried(SecretString);
+
+/// What a letter tells. No text of it was written by a stranger.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Content {
+    /// Confirm the address of a new account.
+    VerifyEmail {
+        /// `uvt_…`
+        token: Carried,
+        /// When the link dies.
+        #[serde(with = "time::serde::timestamp")]
+        expires_at: Instant,
+    },
+    /// Set a new password.
+    ResetPassword {
+        /// `rst_…`
+        token: Carried,
+        /// When the link dies.
+        #[serde(with = "time::serde::timestamp")]
+        expires_at: Instant,
+    },
+    /// Erase an account that has no password.
+    ConfirmDeletion {
+        /// `udt_…`
+        token: Carried,
+        /// When the link dies.
+        #[serde(with = "time::serde::timestamp")]
+        expires_at: Instant,
+    },
+    /// The code that proves a new address.
+    ConfirmNewEmail {
+        /// Six digits.
+        code: Carried,
+        /// When the code dies.
+        #[serde(with = "time::serde::timestamp")]
+        expires_at: Instant,
+    },
+    /// Somebody wanted to change their address to this one, which has an account.
+    NewEmailTaken {},
+    /// To the old address: a change was asked for.
+    EmailChangeAsked {},
+    /// To the old address: it was changed.
+    EmailChanged {},
+    /// The password was changed or set.
+    PasswordChanged {},
+    /// The account had been opened by somebody else; what they had is gone.
+    AccountReclaimed {
+        /// When it had been opened.
+        #[serde(with = "time::serde::timestamp")]
+        opened_at: Instant,
+        /// From which network.
+        opened_from: Option<String>,
+        /// `rst_…`, when no password was set yet.
+        token: Option<Carried>,
+    },
+    /// A sign-in from a network not seen before.
+    NewSignIn {},
+    /// A used refresh token came again; what it opened was ended.
+    RefreshReplayed {
+        /// Every session was ended, and not one alone.
+        everywhere: bool,
+    },
+    /// The account was erased.
+    AccountDeleted {},
+    /// An operator asks the mailbox to register.
+    Invitation {
+        /// `inv_…`
+        token: Carried,
+        /// When the invitation dies.
+        #[serde(with = "time::serde::timestamp")]
+        expires_at: Instant,
+    },
+    /// An operator tries whether mail arrives.
+    Test {},
+}
+
+impl Content {
+    /// The name of its template, and of its kind in storage and logs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::VerifyEmail { .. } => "verify_email",
+            Self::ResetPassword { .. } => "reset_password",
+            Self::ConfirmDeletion { .. } => "confirm_deletion",
+            Self::ConfirmNewEmail { .. } => "confirm_new_email",
+            Self::NewEmailTaken {} => "new_email_taken",
+            Self::EmailChangeAsked {} => "email_change_asked",
+            Self::EmailChanged {} => "email_changed",
+            Self::PasswordChanged {} => "password_changed",
+            Self::AccountReclaimed { .. } => "account_reclaimed",
+            Self::NewSignIn {} => "new_sign_in",
+            Self::RefreshReplayed { .. } => "refresh_replayed",
+            Self::AccountDeleted {} => "account_deleted",
+            Self::Invitation { .. } => "invitation",
+            Self::Test {} => "test",
+        }
+    }
+}
+
+/// A mail that somebody asked for by an address alone. It waits like a letter and is made one when its
+/// turn comes, or nothing when no account has the address: so that the answer to who asked takes the
+/// same time for every address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// What is asked for.
+    pub kind: RequestKind,
+    /// The canonical address.
+    pub email: String,
+    /// Who asked, and when.
+    pub asked: Asked,
+}
+
+/// What can be asked for by an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RequestKind {
+    /// Another mail to confirm the address.
+    Verification,
+    /// A mail to set a new password.
+    Reset,
+}
+
+impl RequestKind {
+    /// The name in storage and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verification => "verification_request",
+            Self::Reset => "reset_request",
+        }
+    }
+}
+
+/// What one row of the outbox holds, sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Parcel {
+    /// A letter to deliver.
+    Letter(Letter),
+    /// A request to be made a letter.
+    Request(Request),
+}
+
+impl Parcel {
+    /// The name of its kind in storage and logs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Letter(letter) => letter.content.kind(),
+            Self::Request(request) => request.kind.as_str(),
+        }
+    }
+
+    /// The bytes to seal. They hold secrets.
+    ///
+    /// # Errors
+    /// When a time lies beyond what a timestamp holds.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    ///
+    /// # Errors
+    /// When a later version wrote it.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+}
+
+impl From<SecretString> for Carried {
+    fn from(secret: SecretString) -> Self {
+        Self(secret)
+    }
+}
+
+impl ExposeSecret<str> for Carried {
+    fn expose_secret(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Carried(…)")
+    }
+}
+
+impl Serialize for Carried {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose_secret())
+    }
+}
+
+impl<'de> Deserialize<'de> for Carried {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}

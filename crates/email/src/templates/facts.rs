@@ -1,0 +1,193 @@
+//! What a template is told.
+
+use std::fmt::Write as _;
+
+use minijinja::Value;
+use portcullis_kernel::{ExposeSecret, Instant};
+use time::{Duration, UtcOffset, macros::format_description};
+
+use super::Branding;
+use crate::{Carried, Content, Letter};
+
+/// The variables of one letter, and what it carries.
+pub(super) struct Facts {
+    values: Vec<(&'static str, Value)>,
+    pub(super) carries: Carries,
+}
+
+/// What is in a letter that lets its reader act.
+#[derive(Debug)]
+pub(super) enum Carries {
+    Nothing,
+    Token { token: String, link: String },
+    Code(String),
+}
+
+impl Carries {
+    /// What has to stay between the server and the reader.
+    pub(super) fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Nothing => None,
+            Self::Token { token: secret, .. } | Self::Code(secret) => Some(secret),
+        }
+    }
+}
+
+impl Facts {
+    /// Reads a letter.
+    pub(super) fn of(letter: &Letter, branding: &Branding) -> Self {
+        let origin = branding.public_url.trim_end_matches('/');
+        let mut facts = Self { values: Vec::new(), carries: Carries::Nothing };
+        facts.put("service", branding.service.as_str());
+        facts.put("public_url", origin);
+        facts.put("asked_at", readable(letter.asked.at));
+        facts.put("network", letter.asked.network());
+        facts.read(&letter.content, letter.asked.at, origin);
+        facts
+    }
+
+    /// The variables, as a template takes them.
+    pub(super) fn values(&self) -> Value {
+        Value::from_pairs(self.values.iter().cloned())
+    }
+
+    fn read(&mut self, content: &Content, asked_at: Instant, origin: &str) {
+        match content {
+            Content::VerifyEmail { token, expires_at } => {
+                self.act(format!("{origin}/verify-email?token="), token);
+                self.end(asked_at, *expires_at);
+            }
+            Content::ResetPassword { token, expires_at } => {
+                self.act(format!("{origin}/reset-password?token="), token);
+                self.end(asked_at, *expires_at);
+            }
+            Content::ConfirmDeletion { token, expires_at } => {
+                self.act(format!("{origin}/account/delete?token="), token);
+                self.end(asked_at, *expires_at);
+            }
+            Content::Invitation { token, expires_at } => {
+                self.act(format!("{origin}/account/register?invitation="), token);
+                self.end(asked_at, *expires_at);
+            }
+            Content::ConfirmNewEmail { code, expires_at } => {
+                let code = code.expose_secret().to_owned();
+                self.put("code", code.as_str());
+                self.carries = Carries::Code(code);
+                self.end(asked_at, *expires_at);
+            }
+            Content::AccountReclaimed { opened_at, opened_from, token } => {
+                self.put("opened_at", readable(*opened_at));
+                self.put("opened_from", opened_from.clone());
+                self.put("password_needed", token.is_some());
+                match token {
+                    Some(token) => self.act(format!("{origin}/reset-password?token="), token),
+                    None => self.put("link", format!("{origin}/reset-password")),
+                }
+            }
+            Content::PasswordChanged {} | Content::EmailChangeAsked {} => {
+                self.put("link", format!("{origin}/reset-password"));
+            }
+            Content::RefreshReplayed { everywhere } => {
+                self.put("everywhere", *everywhere);
+                self.put("link", format!("{origin}/account"));
+            }
+            // A reset goes to the address that the account has now, which is another one.
+            Content::EmailChanged {} | Content::NewEmailTaken {} | Content::NewSignIn {} => {
+                self.put("link", format!("{origin}/account"));
+            }
+            Content::AccountDeleted {} | Content::Test {} => {}
+        }
+    }
+
+    fn act(&mut self, until_token: String, token: &Carried) {
+        let token = token.expose_secret().to_owned();
+        let link = until_token + &query_value(&token);
+        self.put("link", link.as_str());
+        self.carries = Carries::Token { token, link };
+    }
+
+    fn end(&mut self, asked_at: Instant, expires_at: Instant) {
+        self.put("expires_at", readable(expires_at));
+        self.put("expires_in", span(expires_at - asked_at));
+    }
+
+    fn put(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.values.push((name, value.into()));
+    }
+}
+
+/// `21 November 2026, 18:41 UTC`
+fn readable(at: Instant) -> String {
+    let form =
+        format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    // Every part of the form is in a time and its zone, so it cannot fail.
+    at.to_offset(UtcOffset::UTC).format(&form).unwrap_or_default()
+}
+
+/// A life in words: `15 minutes`, `1 hour`, `24 hours`, `7 days`.
+fn span(life: Duration) -> String {
+    let minutes = ((life.whole_seconds() + 30) / 60).max(1);
+    let (hours, days) = (minutes / 60, minutes / (24 * 60));
+    if days >= 2 && minutes % (24 * 60) == 0 {
+        format!("{days} days")
+    } else if hours >= 1 && minutes % 60 == 0 {
+        if hours == 1 { "1 hour".to_owned() } else { format!("{hours} hours") }
+    } else if hours >= 2 {
+        format!("{hours} hours {} minutes", minutes % 60)
+    } else if minutes == 1 {
+        "1 minute".to_owned()
+    } else {
+        format!("{minutes} minutes")
+    }
+}
+
+/// A value in a query: all but the unreserved characters as percent and two digits (RFC 3986 §2).
+fn query_value(raw: &str) -> String {
+    raw.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_readable_and_in_utc() {
+        let at = Instant::from_unix_timestamp(1_795_286_460).unwrap();
+        assert_eq!(readable(at), "21 November 2026, 18:41 UTC");
+        assert_eq!(readable(at.to_offset(UtcOffset::from_hms(5, 30, 0).unwrap())), readable(at));
+    }
+
+    #[test]
+    fn a_life_is_told_in_words() {
+        for (seconds, words) in [
+            (-5, "1 minute"),
+            (60, "1 minute"),
+            (900, "15 minutes"),
+            (3599, "1 hour"),
+            (3600, "1 hour"),
+            (5400, "90 minutes"),
+            (9000, "2 hours 30 minutes"),
+            (86_400, "24 hours"),
+            (86_399, "24 hours"),
+            (48 * 3600, "2 days"),
+            (7 * 86_400, "7 days"),
+            (7 * 86_400 + 3600, "169 hours"),
+        ] {
+            assert_eq!(span(Duration::seconds(seconds)), words, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_token_cannot_leave_its_parameter() {
+        assert_eq!(query_value("uvt_01ABC-._~"), "uvt_01ABC-._~");
+        assert_eq!(query_value("a&b=c#d/é\n"), "a%26b%3Dc%23d%2F%C3%A9%0A");
+    }
+}

@@ -1,0 +1,109 @@
+//! What an operator may replace, and what is refused.
+
+use super::*;
+
+fn replacing(name: &str, source: &str) -> Result<Templates, TemplateError> {
+    Templates::new(branding(), BTreeMap::from([(name.to_owned(), source.to_owned())]))
+}
+
+#[test]
+fn a_replaced_template_is_used_as_an_editor_left_it() {
+    let source = "\u{feff}Subject: It works, {{ service }}\r\n\r\nHello\r\n\r\n{{ asked_at }}\r\n";
+    let templates = replacing("test.txt", source).unwrap();
+    let letters = samples::letters();
+    let test = letters.iter().find(|letter| letter.content.kind() == "test").unwrap();
+    let message = templates.render(test).unwrap();
+    assert_eq!(message.subject, "It works, Portcullis");
+    assert_eq!(message.text, "Hello\n\n21 November 2026, 18:41 UTC\n");
+    assert!(message.html.contains("This is a test."));
+}
+
+#[test]
+fn a_replaced_layout_is_used_by_every_kind() {
+    let source = "<p>Ours</p>{% block body %}{% endblock %}";
+    let templates = replacing("layout.html", source).unwrap();
+    for letter in samples::letters() {
+        assert!(templates.render(&letter).unwrap().html.starts_with("<p>Ours</p>"));
+    }
+}
+
+#[test]
+fn a_bad_replacement_is_refused_at_start() {
+    let link = "<a href=\"{{ link }}\">x</a>";
+    for (name, source, template, cause) in [
+        ("verify.txt", "", "verify.txt", "there is none of this name; there are account_del"),
+        ("../test.txt", "", "../test.txt", "there is none of this name"),
+        ("test.txt", "Subject: a\n\n{% if %}", "test.txt", "syntax error"),
+        ("test.txt", "Subject: a\n\n\n{{ link }}", "test.txt", "undefined value"),
+        ("test.txt", "Subject: {{ link }}\n\nHello", "test.txt", "undefined value"),
+        ("test.txt", "Subject: {% if %}\n\nHello", "test.txt", "syntax error"),
+        ("test.txt", "", "test.txt", "does not begin with `Subject:`"),
+        ("test.txt", "Hello\n\nHello", "test.txt", "does not begin with `Subject:`"),
+        ("test.txt", "Subject: a\nHello", "test.txt", "its second line is not empty"),
+        ("test.txt", "Subject: \n\nHello", "test.txt", "its subject is empty"),
+        ("test.txt", "Subject: {{ \"a\\nb\" }}\n\nHello", "test.txt", "more than a plain line"),
+        ("test.txt", &format!("Subject: {}\n\nHello", "a".repeat(201)), "test.txt", "longer than"),
+        ("test.html", "{% include \"nothing.html\" %}", "test.html", "nothing.html"),
+        ("layout.txt", "{{ nothing }}", "layout.txt", "undefined value"),
+        ("parts.html", "{% macro button(label) %}{% endmacro %}", "account_reclaimed.html", ""),
+        ("verify_email.txt", "Subject: a\n\nHello", "verify_email.txt", "it lacks the link"),
+        ("verify_email.html", "<p>Hello</p>", "verify_email.html", "it lacks the link"),
+        ("confirm_new_email.html", "<p>Hello</p>", "confirm_new_email.html", "lacks the code"),
+        (
+            "verify_email.txt",
+            "Subject: {{ link }}\n\n{{ link }}",
+            "verify_email.txt",
+            "its subject tells the token or code",
+        ),
+        (
+            "confirm_new_email.txt",
+            "Subject: {{ code }}\n\n{{ code }}",
+            "confirm_new_email.txt",
+            "its subject tells the token or code",
+        ),
+        (
+            "confirm_new_email.txt",
+            "Subject: a\n\nYour code: {{ code }}",
+            "confirm_new_email.txt",
+            "alone on a line",
+        ),
+        // What only some letters of a kind reach is tried as well.
+        (
+            "account_reclaimed.html",
+            &format!("{link}{{% if not opened_from %}}{{{{ wrong }}}}{{% endif %}}"),
+            "account_reclaimed.html",
+            "undefined value",
+        ),
+        (
+            "layout.html",
+            "{% block body %}{% endblock %}{% if not network %}{{ wrong }}{% endif %}",
+            "layout.html",
+            "undefined value",
+        ),
+    ] {
+        let error = replacing(name, source).err().unwrap_or_else(|| panic!("{name}: {source}"));
+        assert!(error.cause.contains(cause), "{error}");
+        if name != "parts.html" {
+            assert_eq!(error.template, template, "{error}");
+        }
+    }
+}
+
+#[test]
+fn an_error_tells_the_line_of_the_file() {
+    let error = replacing("test.txt", "Subject: a\n\nHello\n{{ wrong }}\n").err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "the mail template test.txt cannot be used: undefined value (in test.txt:4)"
+    );
+}
+
+#[test]
+fn g1_an_error_never_shows_what_a_letter_carries() {
+    let source = "Subject: a\n\n{{ link }}{% if service == 'B' %}{% include link %}{% endif %}";
+    let mut templates = replacing("verify_email.txt", source).unwrap();
+    templates.branding.service = "B".to_owned();
+    let error = templates.render(&samples::letters()[0]).unwrap_err();
+    assert!(error.cause.contains("verify-email?token=…"), "{error}");
+    assert!(!error.to_string().contains("uvt_"), "{error}");
+}

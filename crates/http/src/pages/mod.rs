@@ -1,0 +1,22 @@
+//! What browsers are served: pages made here, with forms and without scripts.
+
+mod account;
+mod ask;
+mod assets;
+mod dev;
+mod link;
+mod reset;
+mod templates;
+mod verify;
+
+use crate::kit::Routes;
+
+pub(crate) use templates::html;
+
+pub(crate) fn mount(routes: &mut Routes) {
+    assets::mount(routes);
+    verify::mount(routes);
+    reset::mount(routes);
+    account::mount(routes);
+    dev::mount(routes);
+}
