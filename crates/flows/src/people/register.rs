@@ -50,7 +50,7 @@ pub enum RegisterError {
     #[error("Registration is open to addresses of certain domains only.")]
     DomainRefused,
     /// The invitation is unknown, expired, used, or for another address.
-    #[error("The invitation is invalid, expired or already used.")]
+    #[error("The invitation is invalid, expired, already used, or for another email address.")]
     InvalidInvitation,
     /// An account with the address exists.
     #[error("An account with this email already exists.")]

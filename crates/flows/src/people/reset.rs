@@ -121,7 +121,8 @@ impl Engine {
         if let Some(address) = address_of(origin) {
             uow.known_addresses().touch(user.id, &address, now)?;
         }
-        let content = if planted {
+        // Not where an operator had opened it.
+        let content = if planted && opened_from.is_some() {
             Content::AccountReclaimed { opened_at, opened_from, token: None }
         } else {
             Content::PasswordChanged {}

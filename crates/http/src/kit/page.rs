@@ -203,7 +203,11 @@ impl PageCall {
 
     fn refuse_foreign(&self) -> Result<(), Refusal> {
         if is_foreign(self.call.request.headers(), &self.call.state.origin) {
-            return Err(forbidden("This form was sent by another site."));
+            let ours = &self.call.state.origin;
+            let message = format!(
+                "This form was sent by another site. Open {ours}{ACCOUNT} and try again there."
+            );
+            return Err(forbidden(message));
         }
         Ok(())
     }
@@ -221,6 +225,6 @@ fn is_form_cookie(value: &str) -> bool {
     value.len() == FORM_COOKIE_CHARS && value.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-fn forbidden(message: &str) -> Refusal {
+fn forbidden(message: impl Into<String>) -> Refusal {
     Refusal::new(StatusCode::FORBIDDEN, codes::FORBIDDEN, message)
 }

@@ -52,7 +52,7 @@ fn assert_nothing_is_foreign(name: &str, page: &Page) {
         }
     }
     assert!(!page.has("script, style, [style], [onclick]"), "{name}");
-    if let Some((_, token)) = url.split_once("token=") {
+    for (_, token) in ["?token=", "?invitation="].iter().filter_map(|name| url.split_once(name)) {
         assert!(!page.text("body").contains(token), "{name}");
     }
 }

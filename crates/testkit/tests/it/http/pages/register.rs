@@ -125,7 +125,9 @@ async fn an_invitation_comes_from_the_link_and_is_good_once() {
     let typed = [("email", "john@example.com"), ("password", PASSWORD)];
     let page = other.open(&format!("{PATH}?invitation={token}")).await.expect(200);
     let used = other.submit(&page, PATH, &typed).await.expect(401);
-    assert!(read(&used).contains("The invitation is invalid, expired or already used."));
+    assert!(read(&used).contains(
+        "The invitation is invalid, expired, already used, or for another email address."
+    ));
     assert!(!other.is_signed_in().await);
 }
 
