@@ -46,8 +46,14 @@ impl EmailAddress {
         if delivery.len() > MAX_BYTES {
             return Err(InvalidEmail);
         }
-        let canonical = format!("{}@{domain}", local.to_ascii_lowercase());
+        let canonical = format!("{}@{domain}", Self::fold(local));
         Ok(Self { canonical, delivery })
+    }
+
+    /// A part of an address in the letters of the canonical form, to look for it there. Letters beyond
+    /// ASCII stay as they are.
+    pub fn fold(part: &str) -> String {
+        part.to_ascii_lowercase()
     }
 
     /// An address read back from storage, where only parsed ones are put.

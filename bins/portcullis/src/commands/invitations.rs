@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Needs, keys::when, users::print_json};
 use crate::{
     cli, output,
-    settings::{Loaded, MailTransport, Problem, Problems, Registration},
+    settings::{Loaded, MailTransport, Problem, Problems},
 };
 
 pub(super) fn invite(settings: &cli::Settings, email: Option<String>, json: bool) -> Result<()> {
@@ -17,16 +17,16 @@ pub(super) fn invite(settings: &cli::Settings, email: Option<String>, json: bool
         let text = "is not set, so there is no link to give";
         return Err(Problems::one(Problem::of("public_url", text)).into());
     };
-    if loaded.settings.people.registration == Registration::Closed {
-        let text = "is closed, so an invitation lets nobody in; set it to invite";
-        return Err(Problems::one(Problem::of("people.registration", text)).into());
-    }
     // The mail is sealed; an invitation without one is not.
     let needs = if email.is_some() { Needs::MasterKey } else { Needs::Rows };
     let engine = super::engine_of(&loaded, &needs)?;
     let input = Invite { email: email.map_or(Field::Absent, Field::Given) };
     let invited = match engine.invite(input, Actor::Operator, &Origin::local()) {
         Err(InviteError::Invalid(invalid)) => return Err(Problems::from(invalid).into()),
+        Err(InviteError::Closed) => {
+            let text = "is closed, so an invitation lets nobody in; set it to invite";
+            return Err(Problems::one(Problem::of("people.registration", text)).into());
+        }
         invited => invited?,
     };
     let secret = invited.secret.expose_secret();

@@ -6,7 +6,7 @@ use portcullis_flows::{
     Engine,
     admin::{CreateUser, CreateUserError, UserDetails},
 };
-use portcullis_identity::{DisplayName, User, UserFilter};
+use portcullis_identity::{DisplayName, EmailAddress, User, UserFilter};
 use portcullis_kernel::{Field, Origin, Page, SecretString};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -36,7 +36,7 @@ pub(super) fn run(command: Users) -> Result<()> {
             create(&engine(&settings)?, input)
         }
         Users::List { settings, role, status, email, paging, json } => {
-            let email_contains = email.map(|text| text.to_lowercase());
+            let email_contains = email.map(|text| EmailAddress::fold(&text));
             let filter = UserFilter { email_contains, role, status };
             let page = engine(&settings)?.list_users(&filter, &paging.into())?;
             if json { print_json(&page_json(&page)) } else { print_page(&page) }

@@ -53,6 +53,27 @@ fn f8_a_mail_refused_for_now_arrives_once(home: &mut Home) {
     assert!(!server.log().contains(&account.email), "{}", server.log());
 }
 
+/// Forty such mails once held every other up for minutes.
+fn f8_mails_that_are_put_off_by_themselves_hold_up_no_other(home: &mut Home) {
+    home.without_limits();
+    let sink = Sink::start(Manner::NowhereLater);
+    home.with_sink(&sink);
+    let server = home.start();
+    let nowhere = || {
+        let account = Account::new();
+        let email = account.email.replace("@example.com", "@nowhere.example");
+        Account { email, ..account }
+    };
+    let put_off: Vec<Account> = (0..40).map(|_| nowhere()).collect();
+    at_once(&put_off, |account| drop(account.register(&mut server.client())));
+    wait_until("each was tried", PATIENCE, || sink.tries() >= put_off.len());
+    let account = Account::new();
+    account.register(&mut server.client());
+    sink.wait_for_token(&account.email, "uvt_");
+    assert_eq!(sink.mails().len(), 1);
+    assert!(!server.log().contains("sending mail failed"), "{}", server.log());
+}
+
 fn f8_g1_a_mail_refused_for_good_is_given_up_and_told(home: &mut Home) {
     let sink = Sink::start(Manner::Never);
     home.with_sink(&sink);
@@ -113,6 +134,7 @@ fn f8_mail_arrives_once_the_server_is_back(home: &mut Home) {
 each_database!(
     m8_f8_no_answer_waits_for_the_mail_server,
     f8_a_mail_refused_for_now_arrives_once,
+    f8_mails_that_are_put_off_by_themselves_hold_up_no_other,
     f8_g1_a_mail_refused_for_good_is_given_up_and_told,
     f8_a_server_that_hangs_up_after_the_content_gets_one_more_copy,
     f8_mail_arrives_once_the_server_is_back,

@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-use portcullis_identity::{Role, UserFilter, UserStatus};
+use portcullis_identity::{EmailAddress, Role, UserFilter, UserStatus};
 use portcullis_kernel::{
     Cursor, Field, FieldErrors, InvalidCursor, InvitationId, PageRequest, UserId,
 };
@@ -105,7 +105,7 @@ fn part_of_address(raw: String) -> Result<String, &'static str> {
     if text.is_empty() || text.len() > MOST_BYTES || text.chars().any(char::is_control) {
         return Err("must be a part of an address, 1 to 254 bytes");
     }
-    Ok(text.to_lowercase())
+    Ok(EmailAddress::fold(text))
 }
 
 fn status(raw: String) -> Result<UserStatus, &'static str> {
@@ -168,6 +168,7 @@ mod tests {
     #[test]
     fn part_of_an_address_is_looked_for_in_lower_case() {
         assert_eq!(part(" Jane@Example "), Ok(Some("jane@example".to_owned())));
+        assert_eq!(part("Ünï"), Ok(Some("Ünï".to_owned())), "as the canonical form has it");
         for raw in ["", " ", "a\0b", "a\nb", &"x".repeat(255)] {
             assert!(part(raw).is_err(), "{raw:?}");
         }

@@ -4,7 +4,11 @@ use portcullis_email::{Asked, Content};
 use portcullis_kernel::{ExposeSecret, Field, FieldErrors, Instant, Origin, SecretString};
 use portcullis_storage::{StorageExt, UnitOfWork};
 
-use super::{Caller, issue::address_of, password::PasswordError};
+use super::{
+    Caller,
+    issue::address_of,
+    password::{PasswordError, personal},
+};
 use crate::{Engine, Fault, Invalid};
 
 /// A change of password as it came in.
@@ -44,11 +48,9 @@ impl Engine {
     ) -> Result<PasswordChange, Invalid> {
         let mut errors = FieldErrors::default();
         let policy = self.options.password;
-        let user = &caller.user;
-        let name = user.display_name.as_ref().map_or("", |name| name.as_str());
-        let personal = [user.email.as_str(), user.email.delivery(), name];
         let current = errors.required("current_password", input.current, Ok::<_, &str>);
-        let new = errors.required("new_password", input.new, |raw| policy.accept(raw, &personal));
+        let new = errors
+            .required("new_password", input.new, |raw| policy.accept(raw, &personal(&caller.user)));
         let change = current.zip(new).map(|(current, new)| PasswordChange { current, new });
         Invalid::or(errors, change)
     }

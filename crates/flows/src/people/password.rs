@@ -146,3 +146,9 @@ impl Engine {
         }
     }
 }
+
+/// What the password of this user must not equal: the address, in both its spellings, and the name.
+pub(super) fn personal(user: &User) -> [&str; 3] {
+    let name = user.display_name.as_ref().map_or("", |name| name.as_str());
+    [user.email.as_str(), user.email.delivery(), name]
+}

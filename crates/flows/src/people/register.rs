@@ -67,15 +67,24 @@ classify!(RegisterError {
 } via { Invalid, Fault });
 
 impl Engine {
+    /// Judges whether anybody may register at all.
+    ///
+    /// # Errors
+    /// [`RegisterError::Closed`].
+    pub fn check_registration_is_open(&self) -> Result<(), RegisterError> {
+        match self.options.registration.mode {
+            RegistrationMode::Open | RegistrationMode::Invite => Ok(()),
+            RegistrationMode::Closed => Err(RegisterError::Closed),
+        }
+    }
+
     /// Judges a registration. Asks nothing outside memory.
     ///
     /// # Errors
     /// [`RegisterError`]; `Invalid` names every broken field.
     pub fn check_registration(&self, input: Register) -> Result<Registration, RegisterError> {
+        self.check_registration_is_open()?;
         let rules = &self.options.registration;
-        if rules.mode == RegistrationMode::Closed {
-            return Err(RegisterError::Closed);
-        }
         let mut errors = FieldErrors::default();
         if matches!(input.password, Field::Absent) {
             errors.add("password", "is required");

@@ -8,6 +8,7 @@ use portcullis_storage::{StorageExt, UnitOfWork};
 use super::{
     issue::address_of,
     mailed::{MailedTokenError, PresentedToken, read_mailed_token, spend},
+    password::personal,
 };
 use crate::{Engine, Fault, Invalid, error::classify};
 
@@ -78,7 +79,7 @@ impl Engine {
         let now = self.now();
         let found = self.look_at(KIND, &reset.token, now)?;
         let (token, user) = found.ok_or(MailedTokenError::InvalidToken)?;
-        let password = self.judge_new_password("password", reset.password, &user)?;
+        let password = self.judge_by_owner(reset.password, &user)?;
         let hash = self.hasher.hash(&password, self.entropy.as_ref()).map_err(Fault::from)?;
         let done =
             self.storage.transact(|uow| self.store_reset(uow, &token, &hash, origin, now))?;
@@ -86,18 +87,12 @@ impl Engine {
     }
 
     /// Judges a new password by what is known of its owner.
-    pub(super) fn judge_new_password(
-        &self,
-        field: &str,
-        password: Password,
-        user: &User,
-    ) -> Result<Password, Invalid> {
-        let name = user.display_name.as_ref().map_or("", |name| name.as_str());
-        let personal = [user.email.as_str(), user.email.delivery(), name];
+    fn judge_by_owner(&self, password: Password, user: &User) -> Result<Password, Invalid> {
         let raw: SecretString = password.expose_secret().into();
         let mut errors = FieldErrors::default();
-        let accepted = errors
-            .required(field, Field::Given(raw), |raw| self.options.password.accept(raw, &personal));
+        let accepted = errors.required("password", Field::Given(raw), |raw| {
+            self.options.password.accept(raw, &personal(user))
+        });
         Invalid::or(errors, accepted)
     }
 

@@ -22,6 +22,8 @@ pub(crate) enum Manner {
     Ponder,
     /// Refuses its recipient for now.
     NotNow,
+    /// Refuses it for now when its recipient is `@nowhere.example`, and takes any other.
+    NowhereLater,
     /// Refuses its recipient for good, by name.
     Never,
     /// Takes the content of one mail and hangs up without an answer. `NotNow` from then on.
@@ -205,6 +207,9 @@ fn recipient(state: &State, line: &str) -> String {
     inner.tries += 1;
     match inner.manner {
         Manner::NotNow => "451 4.7.1 Greylisted, try again".to_owned(),
+        Manner::NowhereLater if line.contains("@nowhere.example>") => {
+            "450 4.1.2 Domain not found".to_owned()
+        }
         Manner::Never => format!("550 5.1.1 {}: no such user", &line["RCPT TO:".len()..]),
         _ => "250 good".to_owned(),
     }

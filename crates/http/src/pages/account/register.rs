@@ -1,7 +1,7 @@
 use minijinja::{Value, context};
 use portcullis_flows::{
     LimitClass, RegistrationMode,
-    people::{PageSignedIn, Register, RegisterError},
+    people::{PageSignedIn, Register},
 };
 use portcullis_kernel::{Field, codes};
 
@@ -30,9 +30,7 @@ async fn show_registration(page: PageCall) -> Answer {
     if page.owner().await?.is_some() {
         return Ok(go(ACCOUNT));
     }
-    if page.engine().options().registration.mode == RegistrationMode::Closed {
-        return Err(Refusal::of(RegisterError::Closed));
-    }
+    page.engine().check_registration_is_open().map_err(Refusal::of)?;
     let invitation = page.call.query().take("invitation");
     let form = Filled::default().with("invite_token", invitation);
     page.show(FORM, context! { form, ..view(&page)? })

@@ -1,6 +1,6 @@
 use minijinja::{Value, context};
 use portcullis_flows::{
-    LimitClass, RegistrationMode,
+    LimitClass,
     people::{PageSignedIn, SignIn},
 };
 
@@ -69,6 +69,6 @@ fn view(page: &PageCall) -> Result<Value, Refusal> {
     Ok(context! {
         csrf => page.form_token()?,
         done => notice(page),
-        may_register => page.engine().options().registration.mode != RegistrationMode::Closed,
+        may_register => page.engine().check_registration_is_open().is_ok(),
     })
 }

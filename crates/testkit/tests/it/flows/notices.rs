@@ -73,6 +73,15 @@ fn the_first_sign_in_of_all_is_no_news() {
 }
 
 #[test]
+fn v5_a_sign_in_to_an_account_that_was_silent_for_longer_than_addresses_are_known_is_told() {
+    let engine = TestEngine::new();
+    engine.join_verified(JANE);
+    engine.clock.advance(Duration::days(31));
+    engine.clean().unwrap();
+    assert_eq!(told(&engine, "198.51.100.9"), 1);
+}
+
+#[test]
 fn a_sign_in_to_an_address_that_was_never_proven_or_with_a_wrong_password_is_not_told() {
     let engine = TestEngine::new();
     engine.join(JANE);

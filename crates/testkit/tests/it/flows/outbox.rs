@@ -292,3 +292,18 @@ fn a_test_mail_goes_to_the_address_it_was_asked_for() {
     engine.mail_failed(&mail, Failure::Final).unwrap();
     assert_eq!(engine.event_count(), 2, "that of the key, and that it was refused");
 }
+
+#[test]
+fn f8_a_mail_that_is_put_off_by_itself_is_tried_less_and_less_often() {
+    let engine = TestEngine::new();
+    engine.join(JANE);
+    let queued = engine.now();
+    let put_off = |age: Duration| {
+        engine.clock.set(queued + age);
+        let mail = take(&engine).unwrap();
+        let again = engine.mail_failed(&mail, Failure::Deferred).unwrap().unwrap();
+        (again - engine.now()).whole_seconds()
+    };
+    let waits = [0, 60, 3600, 36_000].map(|age| put_off(Duration::seconds(age)));
+    assert_eq!(waits, [5, 7, 450, 600]);
+}

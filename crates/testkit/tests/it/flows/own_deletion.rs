@@ -5,10 +5,12 @@ use std::sync::Arc;
 use portcullis_audit::{Action, Actor, Outcome};
 use portcullis_credentials::MailedKind;
 use portcullis_email::{Content, RequestKind};
-use portcullis_flows::people::{
-    Caller, DeleteAccount, DeleteError, Deletion, MailedTokenError, PasswordError,
+use portcullis_flows::{
+    admin::Invite,
+    people::{Caller, DeleteAccount, DeleteError, Deletion, MailedTokenError, PasswordError},
 };
-use portcullis_kernel::{ErrorKind, Field, Origin};
+use portcullis_identity::EmailAddress;
+use portcullis_kernel::{ErrorKind, Field, Origin, PageRequest};
 use portcullis_storage::{MemoryStorage, StorageExt as _, TxMode};
 use portcullis_testkit::{
     engine::TestEngine,
@@ -245,4 +247,19 @@ fn of_two_deletions_of_one_account_one_is_done() {
     });
     assert!(matches!(result, Err(DeleteError::Password(PasswordError::Gone))));
     assert!(engine.find_user(JANE).is_err());
+}
+
+#[test]
+fn an_erased_account_leaves_no_invitation_for_its_address() {
+    let engine = TestEngine::new();
+    for email in [JANE, JOHN] {
+        let invite = Invite { email: email.into() };
+        engine.invite(invite, Actor::Operator, &Origin::local()).unwrap();
+    }
+    let jane = engine.join(JANE);
+    engine.try_delete(&engine.bearer(&jane.tokens), Some(PASSWORD)).unwrap();
+    let left = engine.list_invitations(&PageRequest::first(10)).unwrap().items;
+    let left: Vec<_> = left.into_iter().filter_map(|invitation| invitation.email).collect();
+    assert_eq!(left.iter().map(EmailAddress::as_str).collect::<Vec<_>>(), [JOHN]);
+    assert_eq!(kinds(&engine.deliver()), [(JOHN, "invitation")]);
 }

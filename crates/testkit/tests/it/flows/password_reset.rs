@@ -317,3 +317,17 @@ fn every_other_link_of_the_account_and_the_mail_that_waits_with_one_die_with_a_r
         engine.confirm_deletion(&presented(MailedKind::DeleteAccount, &erase), &home()).is_err()
     );
 }
+
+#[test]
+fn an_account_that_an_operator_opened_is_not_told_of_as_a_strangers() {
+    let engine = TestEngine::new();
+    let made = CreateUser {
+        email: JANE.into(),
+        password: Field::Given(PASSWORD.into()),
+        ..CreateUser::default()
+    };
+    engine.create_user(made, Actor::Operator, &Origin::local()).unwrap();
+    engine.ask(RequestKind::Reset, JANE);
+    engine.try_reset(&engine.receive("reset_password"), OTHER_PASSWORD).unwrap();
+    assert_eq!(kinds(&engine.deliver()), [(JANE, "password_changed")]);
+}
