@@ -5,6 +5,7 @@
 
 mod browser;
 mod ci;
+mod clients;
 mod fmt;
 mod install;
 mod lint;
@@ -31,6 +32,7 @@ Commands:
   ci             What continuous integration asks of a change: lint, then test
   fmt            Format the code
   migrate        Begin a database migration in every dialect
+  clients        Run standard OAuth clients against the server
   with-postgres  Run a command with a throw-away PostgreSQL
 
 `cargo xtask <COMMAND> --help` explains a command.";
@@ -42,13 +44,14 @@ struct Command {
     run: fn(&[String]) -> Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command { name: "test", help: test::HELP, run: test::run },
     Command { name: "lint", help: lint::HELP, run: lint::run },
     Command { name: "tidy", help: tidy::HELP, run: tidy::run },
     Command { name: "ci", help: ci::HELP, run: ci::run },
     Command { name: "fmt", help: fmt::HELP, run: fmt::run },
     Command { name: "migrate", help: migrate::HELP, run: migrate::run },
+    Command { name: "clients", help: clients::HELP, run: clients::run },
     Command { name: "with-postgres", help: with_postgres::HELP, run: with_postgres::run },
 ];
 

@@ -1,4 +1,5 @@
-//! Work beside the requests: the first signing key, reading the keys anew, cleaning up, and mail.
+//! Work beside the requests: the first signing key, reading the keys anew, noting when API keys were
+//! used, cleaning up, and mail.
 
 use std::{
     sync::Arc,
@@ -9,6 +10,7 @@ use std::{
 use actix_web::rt::time::sleep;
 use anyhow::{Context, Result};
 use portcullis_flows::Engine;
+use portcullis_kernel::causes;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -19,6 +21,7 @@ use crate::{
 };
 
 const READ_KEYS_EVERY: Duration = Duration::from_secs(30);
+const NOTE_USES_EVERY: Duration = Duration::from_secs(3);
 const CLEAN_EVERY: Duration = Duration::from_mins(1);
 /// Not while the first requests come.
 const CLEAN_FIRST: Duration = Duration::from_secs(5);
@@ -74,6 +77,30 @@ impl Background {
                     Ok(()) => state.worked(),
                     Err(error) => state.failed(&error),
                 }
+            }
+        })
+    }
+
+    /// Writes down when API keys were used.
+    pub(crate) fn note_uses(&mut self, engine: Arc<Engine>) -> Result<()> {
+        self.spawn("note-uses", move |stop| {
+            let mut state = Health::new("noting when API keys were used");
+            while !stop.wait(NOTE_USES_EVERY) {
+                match engine.flush_uses() {
+                    Ok(()) => state.worked(),
+                    Err(error) => state.failed(&error),
+                }
+            }
+        })
+    }
+
+    /// The same for the last time, after the last request. It is waited for as long as for any thread:
+    /// a database that is away keeps no process from ending.
+    pub(crate) fn note_last_uses(&mut self, engine: Arc<Engine>) -> Result<()> {
+        self.spawn("note-last-uses", move |_| {
+            if let Err(error) = engine.flush_uses() {
+                let cause = causes(&error);
+                tracing::warn!(cause, "when API keys were used in the last seconds is not noted");
             }
         })
     }

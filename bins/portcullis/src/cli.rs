@@ -1,12 +1,21 @@
 //! The command line.
 
-use std::path::PathBuf;
+mod agents;
+mod keys;
+mod resources;
+
+use std::{fmt::Display, path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand};
 use portcullis_identity::{Role, UserStatus};
-use portcullis_kernel::{Cursor, InvitationId, PageRequest};
+use portcullis_kernel::{Cursor, InvalidCursor, InvitationId, PageRequest, Place, Slice};
 
-use crate::settings::Place;
+pub(crate) use self::{
+    agents::{Agents, NewKey, OneAgent},
+    keys::Keys,
+    resources::Resources,
+};
+use crate::settings::{self, Problem, Problems};
 
 /// Portcullis, an auth server for people and AI agents.
 #[derive(Debug, Parser)]
@@ -52,6 +61,12 @@ after the next start.")]
     /// Make, find and change accounts; invite people
     #[command(subcommand)]
     Users(Users),
+    /// Make, find and change accounts of agents, and their API keys
+    #[command(subcommand)]
+    Agents(Agents),
+    /// Add and remove the APIs that may ask about keys and tokens
+    #[command(subcommand)]
+    Resources(Resources),
     /// Try the mail settings; show the texts of the mails
     #[command(subcommand)]
     Mail(Mail),
@@ -74,8 +89,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn place(&self) -> Place {
-        Place { file: self.config.clone(), dev: self.dev }
+    pub(crate) fn place(&self) -> settings::Place {
+        settings::Place { file: self.config.clone(), dev: self.dev }
     }
 }
 
@@ -98,70 +113,6 @@ pub(crate) struct Migrate {
     /// Change nothing; exit with 1 when migrations are pending
     #[arg(long)]
     pub(crate) check: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Keys {
-    /// Write a new master key to a file that must not exist
-    #[command(after_help = "\
-The file is for its owner's eyes only (mode 0600). Keep a copy in a safe place: without it the
-signing keys in the database cannot be opened.
-
-Examples:
-  portcullis keys new-master --file /etc/portcullis/master.key
-  PORTCULLIS__MASTER_KEY_FILE=/etc/portcullis/master.key portcullis keys new-master")]
-    NewMaster {
-        #[command(flatten)]
-        settings: Settings,
-        /// The file; without it that of the setting `master_key_file`
-        #[arg(long, value_name = "PATH")]
-        file: Option<PathBuf>,
-    },
-    /// Show the signing keys
-    List {
-        #[command(flatten)]
-        settings: Settings,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Make the next signing key
-    #[command(after_help = "\
-The new key is published at once and signs after keys.lead (6m), when every verifier has had the
-time to read it; the keys before it then retire.")]
-    Rotate {
-        #[command(flatten)]
-        settings: Settings,
-        /// Sign with it at once; verifiers that cache the key set refuse its tokens for some minutes
-        #[arg(long)]
-        now: bool,
-    },
-    /// Retire a signing key before its time
-    Retire {
-        #[command(flatten)]
-        settings: Settings,
-        /// Which, as `keys list` shows it
-        kid: String,
-        /// Others know the key: refuse its tokens, on running servers within 30 seconds
-        #[arg(long)]
-        compromised: bool,
-    },
-    /// Seal the signing keys, and the mails that wait, under another master key
-    #[command(after_help = "\
-Stop the servers first, or start them anew with the new key right after: a running one cannot read
-what is sealed under another master key, so it signs on with the keys that it has opened and sends
-only the mails that it queues itself. Codes and pages that are open right now become invalid.
-
-Example:
-  portcullis keys new-master --file new.key
-  portcullis keys rewrap --new-master-key-file new.key")]
-    Rewrap {
-        #[command(flatten)]
-        settings: Settings,
-        /// The file of the new master key; `keys new-master` makes it
-        #[arg(long, value_name = "FILE")]
-        new_master_key_file: PathBuf,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -297,6 +248,16 @@ impl From<Paging> for PageRequest {
     }
 }
 
+impl Paging {
+    /// The same for a list in the order of time.
+    pub(crate) fn slice<Id: Display + FromStr>(&self) -> Result<Slice<Id>, Problems> {
+        let after = self.after.as_ref().map(Place::of).transpose();
+        let foreign = |error: InvalidCursor| Problem::of("--after", error.to_string());
+        let after = after.map_err(|error| Problems::one(foreign(error)))?;
+        Ok(Slice { after, limit: self.limit })
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Mail {
     /// Send a mail now, past the queue, and say what the mail server said
@@ -367,12 +328,24 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_not_erased_without_saying_yes() {
+    fn an_algorithm_is_chosen_for_one_purpose_only() {
         let parse = |line: &[&str]| {
-            Cli::try_parse_from([&["portcullis", "users", "delete"], line].concat())
+            Cli::try_parse_from([&["portcullis", "keys", "rotate"], line].concat()).is_ok()
         };
-        let error = parse(&["jane@example.com"]).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        assert!(parse(&["jane@example.com", "--yes"]).is_ok());
+        assert!(parse(&[]) && parse(&["--purpose", "people"]) && parse(&["--purpose", "agents"]));
+        assert!(parse(&["--purpose", "agents", "--alg", "EdDSA", "--now"]));
+        assert!(!parse(&["--alg", "EdDSA"]) && !parse(&["--purpose", "robots"]));
+        assert!(!parse(&["--purpose", "agents", "--alg", "HS256"]));
+    }
+
+    #[test]
+    fn an_account_is_not_erased_without_saying_yes() {
+        let agent = format!("agt_{}", "0".repeat(32));
+        for line in [["users", "delete", "jane@example.com"], ["agents", "delete", &agent]] {
+            let parse =
+                |more: &[&str]| Cli::try_parse_from([&["portcullis"], &line[..], more].concat());
+            assert_eq!(parse(&[]).unwrap_err().exit_code(), 2);
+            assert!(parse(&["--yes"]).is_ok());
+        }
     }
 }

@@ -41,6 +41,12 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
     print(&all().map(line).collect::<Vec<_>>().join("\n"))
 }
 
+/// Writes what a person should know, out of the way of a program that reads the results.
+pub(crate) fn hint(text: &str) {
+    // There is nowhere to tell that standard error is gone.
+    let _ = writeln!(io::stderr(), "{}", visible(text));
+}
+
 /// Writes why a command failed: settings a line each, anything else in one line with its causes.
 pub(crate) fn complain(error: &anyhow::Error) {
     let lines = match error.downcast_ref::<Problems>() {

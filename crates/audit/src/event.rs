@@ -1,6 +1,8 @@
 use std::net::IpAddr;
 
-use portcullis_kernel::{AuditEventId, Entropy, EntropyError, Instant, Origin, SessionId, UserId};
+use portcullis_kernel::{
+    AgentId, ApiKeyId, AuditEventId, Entropy, EntropyError, Instant, Origin, SessionId, UserId,
+};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
@@ -78,6 +80,48 @@ actions! {
     SessionEnded = "session.ended",
     /// A person ended all their other sessions.
     OtherSessionsEnded = "session.others_ended",
+    /// An agent registered.
+    AgentRegistered = "agent.registered",
+    /// An operator made an agent.
+    AgentCreated = "agent.created",
+    /// An agent's address was proven.
+    AgentEmailVerified = "agent.email_verified",
+    /// Somebody asked for another mail to prove an agent's address.
+    AgentVerificationAsked = "agent.verification_asked",
+    /// Another address was given for an agent, still to be proven.
+    AgentEmailChangeAsked = "agent.email_change_asked",
+    /// Somebody asked for codes to recover an agent.
+    RecoveryAsked = "agent.recovery_asked",
+    /// A recovery key was replaced by a mailed code; or, failed, wrong codes used up their tries.
+    AgentRecovered = "agent.recovered",
+    /// An operator replaced a recovery key.
+    RecoveryKeyReset = "agent.recovery_key_reset",
+    /// An agent changed what the directory shows of it.
+    AgentProfileChanged = "agent.profile_changed",
+    /// An operator shut an agent.
+    AgentSuspended = "agent.suspended",
+    /// An operator opened an agent again.
+    AgentResumed = "agent.resumed",
+    /// The user an agent belonged to is gone, and its credentials with them.
+    AgentDisowned = "agent.disowned",
+    /// An agent was erased.
+    AgentDeleted = "agent.deleted",
+    /// The first token of a key from a network within a day.
+    TokenIssued = "agent.token_issued",
+    /// A dead, foreign or misused API key or access token of an agent was refused.
+    AgentCredentialRefused = "agent.credential_refused",
+    /// An access token of an agent was revoked.
+    TokenRevoked = "agent.token_revoked",
+    /// An API key was made.
+    ApiKeyCreated = "api_key.created",
+    /// An API key was revoked.
+    ApiKeyRevoked = "api_key.revoked",
+    /// An API key was replaced by another.
+    ApiKeyRotated = "api_key.rotated",
+    /// An operator added a resource server.
+    ResourceServerAdded = "resource_server.added",
+    /// An operator removed a resource server.
+    ResourceServerRemoved = "resource_server.removed",
     /// A rate limit was reached; counted once until it opens again.
     LimitReached = "limit.reached",
     /// A signing key was made.
@@ -95,6 +139,8 @@ pub enum Actor {
     Anonymous,
     /// A person, by their own account.
     User(UserId),
+    /// An agent, by its own account.
+    Agent(AgentId),
     /// An operator at the command line.
     Operator,
     /// The server itself.
@@ -107,6 +153,7 @@ impl Actor {
         match self {
             Self::Anonymous => "anonymous",
             Self::User(_) => "user",
+            Self::Agent(_) => "agent",
             Self::Operator => "operator",
             Self::System => "system",
         }
@@ -116,17 +163,26 @@ impl Actor {
     pub fn user(self) -> Option<UserId> {
         match self {
             Self::User(id) => Some(id),
-            Self::Anonymous | Self::Operator | Self::System => None,
+            Self::Anonymous | Self::Agent(_) | Self::Operator | Self::System => None,
         }
     }
 
-    /// The actor of this kind.
-    pub fn from_parts(kind: &str, user: Option<UserId>) -> Option<Self> {
-        match (kind, user) {
-            ("anonymous", _) => Some(Self::Anonymous),
-            ("user", Some(id)) => Some(Self::User(id)),
-            ("operator", _) => Some(Self::Operator),
-            ("system", _) => Some(Self::System),
+    /// The agent's id, when an agent did it.
+    pub fn agent(self) -> Option<AgentId> {
+        match self {
+            Self::Agent(id) => Some(id),
+            Self::Anonymous | Self::User(_) | Self::Operator | Self::System => None,
+        }
+    }
+
+    /// The actor of this kind, of an event about this agent.
+    pub fn from_parts(kind: &str, user: Option<UserId>, agent: Option<AgentId>) -> Option<Self> {
+        match (kind, user, agent) {
+            ("anonymous", _, _) => Some(Self::Anonymous),
+            ("user", Some(id), _) => Some(Self::User(id)),
+            ("agent", _, Some(id)) => Some(Self::Agent(id)),
+            ("operator", _, _) => Some(Self::Operator),
+            ("system", _, _) => Some(Self::System),
             _ => None,
         }
     }
@@ -171,6 +227,10 @@ pub struct AuditEvent {
     pub actor: Actor,
     /// To whose account.
     pub subject: Option<UserId>,
+    /// By or to which agent.
+    pub agent: Option<AgentId>,
+    /// By or to which API key.
+    pub key: Option<ApiKeyId>,
     /// In which session.
     pub session: Option<SessionId>,
     /// From where; erased with the account.
@@ -200,6 +260,8 @@ impl AuditEvent {
             outcome: Outcome::Success,
             actor,
             subject: actor.user(),
+            agent: actor.agent(),
+            key: None,
             session: None,
             client: origin.client,
             request_id: origin.request_id.clone(),
@@ -218,6 +280,20 @@ impl AuditEvent {
     #[must_use]
     pub fn about(mut self, subject: UserId) -> Self {
         self.subject = Some(subject);
+        self
+    }
+
+    /// The same event, about this agent.
+    #[must_use]
+    pub fn about_agent(mut self, agent: AgentId) -> Self {
+        self.agent = Some(agent);
+        self
+    }
+
+    /// The same event, by or about this API key.
+    #[must_use]
+    pub fn with_key(mut self, key: ApiKeyId) -> Self {
+        self.key = Some(key);
         self
     }
 
@@ -247,8 +323,12 @@ mod tests {
         }
         assert_eq!(Action::from_name("user.flew"), None);
         for actor in [Actor::Anonymous, Actor::Operator, Actor::System] {
-            assert_eq!(Actor::from_parts(actor.kind(), None), Some(actor));
+            assert_eq!(Actor::from_parts(actor.kind(), None, None), Some(actor));
         }
-        assert_eq!(Actor::from_parts("user", None), None);
+        assert_eq!(Actor::from_parts("user", None, None), None);
+        assert_eq!(Actor::from_parts("agent", None, None), None);
+        let agent = "agt_00000000000000000000000000000000".parse().unwrap();
+        let actor = Actor::Agent(agent);
+        assert_eq!(Actor::from_parts(actor.kind(), None, Some(agent)), Some(actor));
     }
 }

@@ -122,8 +122,69 @@ pub enum Content {
         #[serde(with = "time::serde::timestamp")]
         expires_at: Instant,
     },
+    /// Confirm the address that was given for an agent.
+    AgentVerifyEmail {
+        /// The name the agent gave itself.
+        name: String,
+        /// Its id.
+        agent: String,
+        /// `evt_…`
+        token: Carried,
+        /// When the link dies.
+        #[serde(with = "time::serde::timestamp")]
+        expires_at: Instant,
+    },
+    /// The codes that recover the agents of a mailbox.
+    AgentRecoveryCodes {
+        /// Each agent with its code, newest first.
+        agents: Vec<RecoverableAgent>,
+        /// When the codes die.
+        #[serde(with = "time::serde::timestamp")]
+        expires_at: Instant,
+    },
+    /// An agent's recovery key was replaced by a mailed code.
+    AgentRecovered {
+        /// The name the agent gave itself.
+        name: String,
+        /// Its id.
+        agent: String,
+        /// Its API keys were revoked, too.
+        keys_revoked: bool,
+    },
+    /// To the address of an agent: another one was given, which is still to be proven.
+    AgentEmailChangeAsked {
+        /// The name the agent gave itself.
+        name: String,
+        /// Its id.
+        agent: String,
+    },
+    /// To the old address of an agent: it has another one now.
+    AgentEmailChanged {
+        /// The name the agent gave itself.
+        name: String,
+        /// Its id.
+        agent: String,
+    },
+    /// An agent was erased.
+    AgentDeleted {
+        /// The name the agent gave itself.
+        name: String,
+        /// Its id.
+        agent: String,
+    },
     /// An operator tries whether mail arrives.
     Test {},
+}
+
+/// An agent and the code that recovers it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecoverableAgent {
+    /// The name the agent gave itself.
+    pub name: String,
+    /// Its id.
+    pub agent: String,
+    /// Six digits.
+    pub code: Carried,
 }
 
 impl Content {
@@ -143,6 +204,12 @@ impl Content {
             Self::RefreshReplayed { .. } => "refresh_replayed",
             Self::AccountDeleted {} => "account_deleted",
             Self::Invitation { .. } => "invitation",
+            Self::AgentVerifyEmail { .. } => "agent_verify_email",
+            Self::AgentRecoveryCodes { .. } => "agent_recovery_codes",
+            Self::AgentRecovered { .. } => "agent_recovered",
+            Self::AgentEmailChangeAsked { .. } => "agent_email_change_asked",
+            Self::AgentEmailChanged { .. } => "agent_email_changed",
+            Self::AgentDeleted { .. } => "agent_deleted",
             Self::Test {} => "test",
         }
     }
@@ -159,6 +226,12 @@ pub struct Request {
     pub email: String,
     /// Who asked, and when.
     pub asked: Asked,
+    /// Recovery: the request that codes are to be made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<String>,
+    /// Recovery: the one agent that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
 }
 
 /// What can be asked for by an address.
@@ -170,6 +243,10 @@ pub enum RequestKind {
     Verification,
     /// A mail to set a new password.
     Reset,
+    /// Another mail to prove the address of agents.
+    AgentVerification,
+    /// A mail with the codes that recover agents.
+    Recovery,
 }
 
 impl RequestKind {
@@ -178,6 +255,8 @@ impl RequestKind {
         match self {
             Self::Verification => "verification_request",
             Self::Reset => "reset_request",
+            Self::AgentVerification => "agent_verification_request",
+            Self::Recovery => "recovery_request",
         }
     }
 }

@@ -1,4 +1,6 @@
-use portcullis_kernel::{EmailChangeId, Instant, InvitationId, MailId, TokenDigest, UserId};
+use portcullis_kernel::{
+    AgentId, EmailChangeId, Instant, InvitationId, MailId, RecoveryId, TokenDigest, UserId,
+};
 use time::Duration;
 
 /// The longest wait between two tries.
@@ -19,6 +21,12 @@ pub struct OutboxEntry {
     pub change: Option<EmailChangeId>,
     /// It goes when this invitation goes.
     pub invitation: Option<InvitationId>,
+    /// It goes when this agent goes.
+    pub agent: Option<AgentId>,
+    /// It goes when this token of an agent goes, or is used.
+    pub agent_token: Option<TokenDigest>,
+    /// It goes when this request for recovery codes goes, or is closed.
+    pub recovery: Option<RecoveryId>,
     /// The sealed [`Parcel`](crate::Parcel).
     pub sealed: Vec<u8>,
     /// The id of the master key that sealed it.

@@ -7,7 +7,7 @@ use portcullis_limits::Front;
 use portcullis_storage::Storage;
 use portcullis_tokens::{FormKey, KeyRing, MasterKey, ports::Jose};
 
-use crate::EngineOptions;
+use crate::{EngineOptions, agents::uses::Uses};
 
 /// What an engine is made of: the adapters, and the key that seals its private keys.
 pub struct Parts {
@@ -40,6 +40,7 @@ pub struct Engine {
     pub(crate) alarm: Arc<dyn Alarm>,
     pub(crate) pepper: Pepper,
     pub(crate) forms: FormKey,
+    pub(crate) uses: Uses,
     clock: Arc<dyn Clock>,
 }
 
@@ -63,6 +64,7 @@ impl Engine {
             keys_read_at: std::sync::Mutex::default(),
             front: Front::default(),
             alarm: Arc::new(Silent),
+            uses: Uses::default(),
         })
     }
 

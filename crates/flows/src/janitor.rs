@@ -26,6 +26,10 @@ pub struct Cleaned {
     pub keys: u64,
     /// Mailed tokens, codes and invitations that expired.
     pub mailed: u64,
+    /// API keys that have been dead for long, and networks that agents no longer work from.
+    pub agents: u64,
+    /// Access tokens that need not be remembered as dead.
+    pub spent_tokens: u64,
     /// Mails that were not delivered in time.
     pub mails: u64,
 }
@@ -39,6 +43,8 @@ impl Engine {
         let now = self.now();
         let addresses_before = now - self.options.limits.known_address_for;
         let events_before = now - self.options.audit_retention;
+        let keys_before = now - self.options.agents.keep_dead_keys;
+        let networks_before = now - self.options.agents.known_network_for;
         Ok(Cleaned {
             sessions: self.in_batches(|uow| uow.sessions().delete_dead(now, BATCH))?,
             buckets: self.in_batches(|uow| uow.rate_limits().delete_empty(now, BATCH))?,
@@ -48,7 +54,14 @@ impl Engine {
             keys: self.delete_removed_keys(now)?,
             mailed: self.in_batches(|uow| uow.mailed_tokens().delete_expired(now, BATCH))?
                 + self.in_batches(|uow| uow.email_changes().delete_expired(now, BATCH))?
-                + self.in_batches(|uow| uow.invitations().delete_expired(now, BATCH))?,
+                + self.in_batches(|uow| uow.invitations().delete_expired(now, BATCH))?
+                + self.in_batches(|uow| uow.agent_tokens().delete_expired(now, BATCH))?
+                + self.in_batches(|uow| uow.recoveries().delete_expired(now, BATCH))?,
+            agents: self.in_batches(|uow| uow.api_keys().delete_dead(keys_before, BATCH))?
+                + self.in_batches(|uow| {
+                    uow.agent_networks().delete_before(networks_before, BATCH)
+                })?,
+            spent_tokens: self.in_batches(|uow| uow.spent_tokens().delete_expired(now, BATCH))?,
             mails: self.in_batches(|uow| uow.outbox().delete_expired(now, BATCH))?,
         })
     }

@@ -6,21 +6,25 @@
 
 mod account;
 pub mod admin;
+pub mod agents;
 mod engine;
 mod error;
 mod janitor;
 pub mod keys;
 mod limits;
 pub mod mail;
+pub mod oauth;
 mod options;
 pub mod people;
+mod rows;
 
 pub use engine::{Engine, Parts};
 pub use error::{Fault, Invalid, Limited};
 pub use janitor::Cleaned;
 pub use limits::{Admission, AdmitError, Admitted, AdmittedPage, Charge, LimitClass, LimitError};
 pub use options::{
-    EngineOptions, LimitOptions, MailedOptions, RegistrationMode, RegistrationOptions,
+    AgentLimits, AgentOptions, EngineOptions, LimitOptions, MailedOptions, RegistrationMode,
+    RegistrationOptions,
 };
 /// The key that seals private keys at rest, one of an engine's [`Parts`].
 pub use portcullis_tokens::MasterKey;

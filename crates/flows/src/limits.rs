@@ -22,8 +22,22 @@ pub enum LimitClass {
     SignIn,
     /// Asking for a mail to set a password.
     PasswordReset,
-    /// Any other route.
+    /// Any other route of people.
     Anonymous,
+    /// Registration of agents.
+    AgentRegister,
+    /// Exchange of an API key.
+    AgentToken,
+    /// Asking for another mail to prove an agent's address.
+    AgentResend,
+    /// Asking for recovery codes.
+    Recovery,
+    /// Trying a recovery code.
+    Recover,
+    /// Any other route of agents.
+    AgentAnonymous,
+    /// Any other route of OAuth.
+    OAuthAnonymous,
 }
 
 /// The first answer about a request of a client address, from memory alone.
@@ -110,6 +124,13 @@ impl Engine {
             LimitClass::SignIn => &limits.sign_in,
             LimitClass::PasswordReset => &limits.password_reset,
             LimitClass::Anonymous => &limits.anonymous,
+            LimitClass::AgentRegister => &limits.agents.register,
+            LimitClass::AgentToken => &limits.agents.token,
+            LimitClass::AgentResend => &limits.agents.resend,
+            LimitClass::Recovery => &limits.agents.recovery,
+            LimitClass::Recover => &limits.agents.recover,
+            LimitClass::AgentAnonymous => &limits.agents.anonymous,
+            LimitClass::OAuthAnonymous => &limits.agents.oauth_anonymous,
         }
     }
 
@@ -288,7 +309,7 @@ impl Engine {
         Ok(AdmittedPage { caller, standing })
     }
 
-    fn count(
+    pub(crate) fn count(
         &self,
         key: BucketKey,
         policy: Policy,

@@ -1,8 +1,13 @@
+mod agents;
+mod limits;
+
 use portcullis_credentials::{Argon2Settings, PasswordPolicy};
 use portcullis_identity::{EmailAddress, EmailRules};
-use portcullis_limits::Policy;
 use portcullis_tokens::{AccessTokenPolicy, KeyPolicy, RefreshPolicy};
 use time::Duration;
+
+pub use agents::AgentOptions;
+pub use limits::{AgentLimits, LimitOptions};
 
 /// Every number and switch of the domain. The default is what the specification says.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub struct EngineOptions {
     pub registration: RegistrationOptions,
     /// Lives of what is mailed.
     pub mailed: MailedOptions,
+    /// Accounts of agents, their keys and tokens.
+    pub agents: AgentOptions,
     /// How long a sign-in on the pages lasts.
     pub page_session: Duration,
     /// How long audit events are kept.
@@ -101,67 +108,15 @@ impl Default for EngineOptions {
             password: PasswordPolicy::default(),
             argon2: Argon2Settings::default(),
             email: EmailRules::default(),
-            // Five minutes in which verifiers cache the key set, one in which instances read it.
-            keys: KeyPolicy { lead: Duration::minutes(6), linger: ttl + Duration::MINUTE },
+            // Five minutes in which verifiers cache the key set, one in which instances read it; and
+            // the life of the longest-lived token, an agent's.
+            keys: KeyPolicy { lead: Duration::minutes(6), linger: Duration::minutes(61) },
             limits: LimitOptions::default(),
             registration: RegistrationOptions::default(),
             mailed: MailedOptions::default(),
+            agents: AgentOptions::default(),
             page_session: Duration::hours(12),
             audit_retention: Duration::days(400),
-        }
-    }
-}
-
-/// The rate limits of the People surface.
-#[derive(Clone, Copy, Debug)]
-pub struct LimitOptions {
-    /// Off for load tests only.
-    pub enabled: bool,
-    /// Registrations of one client address.
-    pub register: Policy,
-    /// Sign-ins of one client address.
-    pub sign_in: Policy,
-    /// Failed sign-ins to one e-mail address, over all client addresses.
-    pub sign_in_failures: Policy,
-    /// Other requests of one client address without a credential, or with a refused one.
-    pub anonymous: Policy,
-    /// Requests of one user.
-    pub principal: Policy,
-    /// Requests for a mail to set a password, of one client address.
-    pub password_reset: Policy,
-    /// Such mails to one address.
-    pub reset_mail: Policy,
-    /// Mails to prove one address, in the short run.
-    pub verification_mail: Policy,
-    /// Mails to prove one address, in the long run.
-    pub verification_mail_long: Policy,
-    /// Mails of one kind that tell one user something.
-    pub notice: Policy,
-    /// How long an address from which a user signed in is not bound by `sign_in_failures`.
-    pub known_address_for: Duration,
-}
-
-impl Default for LimitOptions {
-    fn default() -> Self {
-        let quarter = Duration::minutes(15);
-        Self {
-            enabled: true,
-            register: Policy::new("people.register", 3, Duration::HOUR).closed_on_failure(),
-            sign_in: Policy::new("people.sign_in", 5, quarter).closed_on_failure(),
-            sign_in_failures: Policy::new("people.sign_in_failures", 30, quarter)
-                .closed_on_failure()
-                .exact(),
-            anonymous: Policy::new("people.anonymous", 30, Duration::MINUTE),
-            principal: Policy::new("people.principal", 100, Duration::MINUTE),
-            password_reset: Policy::new("people.password_reset", 10, Duration::HOUR)
-                .closed_on_failure(),
-            reset_mail: Policy::new("mail.reset", 3, Duration::HOUR).closed_on_failure(),
-            verification_mail: Policy::new("mail.verification", 3, Duration::HOUR)
-                .closed_on_failure(),
-            verification_mail_long: Policy::new("mail.verification_long", 10, Duration::DAY)
-                .closed_on_failure(),
-            notice: Policy::new("mail.notice", 5, Duration::HOUR).closed_on_failure(),
-            known_address_for: Duration::days(30),
         }
     }
 }

@@ -4,8 +4,10 @@
 //! what every answer needs (envelope, headers, request id, log line) is in [`kit`].
 
 mod admin;
+mod agents;
 mod kit;
 mod meta;
+mod oauth;
 mod pages;
 mod people;
 mod server;

@@ -20,6 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     kit::{AppState, Blocking, Connection, HashQueue, Refusal, finish},
+    oauth::Discovery,
     pages, surfaces,
 };
 
@@ -72,7 +73,9 @@ pub struct HttpOptions {
 impl AppState {
     /// The state of a server with these options.
     pub fn new(engine: Arc<Engine>, entropy: Arc<dyn Entropy>, options: &HttpOptions) -> Self {
+        let scopes = &engine.options().agents.scopes;
         Self {
+            discovery: Discovery::new(&options.public_url, &options.service_name, scopes),
             engine,
             entropy,
             blocking: Blocking::new(

@@ -3,7 +3,7 @@ use utoipa::openapi::{
     security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use crate::{admin, kit::Routes, meta, pages, people};
+use crate::{admin, agents, kit::Routes, meta, oauth, pages, people};
 
 /// Every surface; a new one adds a line. Order matters where one prefix holds another.
 pub(crate) fn routes() -> Routes {
@@ -11,6 +11,8 @@ pub(crate) fn routes() -> Routes {
     let mut routes = Routes::new(OpenApiBuilder::new().info(info).build());
     meta::mount(&mut routes);
     people::mount(&mut routes);
+    agents::mount(&mut routes);
+    oauth::mount(&mut routes);
     pages::mount(&mut routes);
     admin::mount(&mut routes);
     routes
@@ -21,9 +23,23 @@ pub fn openapi() -> String {
     let mut document = routes().document();
     document.info.description =
         Some("Accounts, sessions and tokens for people and AI agents.".to_owned());
-    let bearer = RefOr::T(SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    let scheme = |scheme, description: &str| {
+        let mut http = Http::new(scheme);
+        http.description = Some(description.to_owned());
+        RefOr::T(SecurityScheme::Http(http))
+    };
+    let (bearer, basic) = (HttpAuthScheme::Bearer, HttpAuthScheme::Basic);
+    let schemes = [
+        ("access_token", scheme(bearer.clone(), "A person's access token.")),
+        ("agent_token", scheme(bearer, "An agent's access token.")),
+        ("api_key", scheme(basic.clone(), "An agent's id and one of its API keys.")),
+        ("recovery_key", scheme(basic.clone(), "An agent's id and its recovery key.")),
+        ("resource_server", scheme(basic, "A resource server's id and secret.")),
+    ];
     let components = document.components.get_or_insert_default();
-    components.security_schemes.insert("access_token".to_owned(), bearer);
+    components
+        .security_schemes
+        .extend(schemes.map(|(name, scheme)| (name.to_owned(), scheme)));
     document.to_json().unwrap_or_else(|_| "{}".to_owned())
 }
 

@@ -6,11 +6,14 @@
 )]
 
 use portcullis_kernel::{
-    EmailChangeId, Instant, InvitationId, Page, PageRequest, SessionId, StoreResult, TokenDigest,
-    UserId,
+    AgentId, EmailChangeId, Instant, InvitationId, Page, PageRequest, ResourceServerId, SessionId,
+    Slice, StoreResult, TokenDigest, UserId,
 };
 
-use crate::{DisplayName, EmailChange, Invitation, Role, User, UserFilter, UserStatus};
+use crate::{
+    Agent, AgentFilter, DisplayName, EmailChange, Invitation, ResourceServer, Role, User,
+    UserFilter, UserStatus,
+};
 
 /// Stores users. Changing calls say whether a row was there to change.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -130,4 +133,87 @@ pub trait InvitationRepository {
 
     /// Removes at most `limit` invitations that expired at or before `now`; says how many.
     fn delete_expired(&mut self, now: Instant, limit: u32) -> StoreResult<u64>;
+}
+
+/// Stores agents.
+#[cfg_attr(feature = "mock", mockall::automock)]
+pub trait AgentRepository {
+    /// Adds an agent.
+    fn insert(&mut self, agent: &Agent) -> StoreResult<()>;
+
+    /// The agent with this id.
+    fn find(&mut self, id: AgentId) -> StoreResult<Option<Agent>>;
+
+    /// The agent whose recovery key has this digest.
+    fn find_by_recovery(&mut self, digest: &TokenDigest) -> StoreResult<Option<Agent>>;
+
+    /// The agent with this id, held against every change by others until this transaction ends. To be
+    /// asked before anything else of the agent is locked; of several agents in the order of their ids.
+    fn lock(&mut self, id: AgentId) -> StoreResult<Option<Agent>>;
+
+    /// Stores an agent that was [locked](Self::lock) and changed; everything but its id and the time of
+    /// its making. Says whether it was there.
+    fn update(&mut self, agent: &Agent) -> StoreResult<bool>;
+
+    /// Removes the agent and everything that belongs to it: keys, mailed tokens, recovery codes, known
+    /// networks, mails that wait. Says whether it was there.
+    fn delete(&mut self, id: AgentId) -> StoreResult<bool>;
+
+    /// The newest `limit` active agents for which this canonical address was proven, newest first.
+    fn list_proven(&mut self, canonical: &str, limit: u32) -> StoreResult<Vec<Agent>>;
+
+    /// The newest `limit` active agents for which this canonical address is still to be proven, newest
+    /// first.
+    fn list_pending(&mut self, canonical: &str, limit: u32) -> StoreResult<Vec<Agent>>;
+
+    /// Agents, newest first, filtered.
+    fn list(&mut self, filter: &AgentFilter, slice: &Slice<AgentId>) -> StoreResult<Page<Agent>>;
+
+    /// Active agents with a public profile, newest first.
+    fn list_public(&mut self, slice: &Slice<AgentId>) -> StoreResult<Page<Agent>>;
+
+    /// Every agent of this user, in the order of their ids.
+    fn list_owned(&mut self, owner: UserId) -> StoreResult<Vec<Agent>>;
+}
+
+/// Remembers from which networks agents got tokens, so that strangers who ask for recovery codes cannot
+/// use up what belongs to those networks.
+#[cfg_attr(feature = "mock", mockall::automock)]
+pub trait AgentNetworkRepository {
+    /// Notes that the agent got a token from this network at `at`; a time before one noted already
+    /// changes nothing. Says whether the agent was not noted there at or after `news_since`. An agent
+    /// that is gone by now is no error, and no news.
+    fn touch(
+        &mut self,
+        agent: AgentId,
+        network: &str,
+        at: Instant,
+        news_since: Instant,
+    ) -> StoreResult<bool>;
+
+    /// Whether an active agent for which this canonical address was proven got a token from this network
+    /// at or after `since`.
+    fn is_known(&mut self, canonical: &str, network: &str, since: Instant) -> StoreResult<bool>;
+
+    /// Removes at most `limit` networks not seen since `before`; says how many.
+    fn delete_before(&mut self, before: Instant, limit: u32) -> StoreResult<u64>;
+}
+
+/// Stores resource servers.
+#[cfg_attr(feature = "mock", mockall::automock)]
+pub trait ResourceServerRepository {
+    /// Adds one.
+    fn insert(&mut self, server: &ResourceServer) -> StoreResult<()>;
+
+    /// The one whose secret has this digest.
+    fn find_by_secret(&mut self, digest: &TokenDigest) -> StoreResult<Option<ResourceServer>>;
+
+    /// Whether one has this audience.
+    fn has_audience(&mut self, audience: &str) -> StoreResult<bool>;
+
+    /// Every one, in the order of their making.
+    fn list(&mut self) -> StoreResult<Vec<ResourceServer>>;
+
+    /// Removes one; says whether it was there.
+    fn remove(&mut self, id: ResourceServerId) -> StoreResult<bool>;
 }

@@ -26,17 +26,8 @@ impl DisplayName {
     /// # Errors
     /// [`InvalidDisplayName`] says which rule it breaks.
     pub fn parse(raw: &str) -> Result<Self, InvalidDisplayName> {
-        let name = raw.trim();
-        if name.is_empty() {
-            return Err(InvalidDisplayName::Empty);
-        }
-        if name.chars().count() > MAX_CHARS {
-            return Err(InvalidDisplayName::TooLong);
-        }
-        if name.chars().any(|c| c.is_control() || turns_direction(c)) {
-            return Err(InvalidDisplayName::Control);
-        }
-        Ok(Self(name.to_owned()))
+        let name = clean(raw, MAX_CHARS)?;
+        if name.is_empty() { Err(InvalidDisplayName::Empty) } else { Ok(Self(name)) }
     }
 
     /// A name read back from storage, where only parsed ones are put.
@@ -48,6 +39,19 @@ impl DisplayName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A text that can stand on a page and in a mail without steering what is around it; space around it is
+/// dropped.
+pub(crate) fn clean(raw: &str, most_chars: usize) -> Result<String, InvalidDisplayName> {
+    let text = raw.trim();
+    if text.chars().count() > most_chars {
+        return Err(InvalidDisplayName::TooLong);
+    }
+    if text.chars().any(|c| c.is_control() || turns_direction(c)) {
+        return Err(InvalidDisplayName::Control);
+    }
+    Ok(text.to_owned())
 }
 
 /// Line separators and bidirectional overrides: they let a name rewrite the line it stands in.

@@ -1,41 +1,41 @@
-//! Key generation, signing and verifying by josekit and its OpenSSL, behind [`Jose`].
+//! Key generation, signing and verifying behind [`Jose`]: RS256 by josekit and its OpenSSL, ES256 and
+//! Ed25519 by ring.
 //!
-//! Nothing else in the workspace knows either library. OpenSSL's RSA signing is constant-time, which
-//! the pure-Rust `rsa` crate's is not (RUSTSEC-2023-0071).
+//! Nothing else in the workspace signs. OpenSSL's RSA signing is constant-time, which the pure-Rust
+//! `rsa` crate's is not (RUSTSEC-2023-0071), and ring makes no RSA keys. On the curves ring is the faster
+//! of the two.
+
+mod ec;
+mod ed;
+mod rsa;
 
 use std::fmt::Display;
 
-use josekit::{
-    jwk::Jwk,
-    jws::{JwsSigner, JwsVerifier, RS256},
-};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use portcullis_tokens::{
     Algorithm, PublicJwk,
     ports::{Jose, JoseError, KeyPair, Signer, Verifier},
 };
-use zeroize::Zeroizing;
 
-/// The size of new RSA keys. RFC 7518 §3.3 wants 2048 at least.
-const RSA_BITS: u32 = 2048;
-
-/// Signatures by josekit.
+/// Signatures by josekit's OpenSSL and by ring.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Josekit;
 
 impl Jose for Josekit {
     fn generate(&self, algorithm: Algorithm) -> Result<KeyPair, JoseError> {
         match algorithm {
-            Algorithm::Rs256 => generate_rsa(),
+            Algorithm::Rs256 => rsa::generate(),
+            Algorithm::Es256 => ec::generate(),
+            Algorithm::EdDsa => ed::generate(),
             _ => Err(unknown(algorithm)),
         }
     }
 
     fn signer(&self, algorithm: Algorithm, private: &[u8]) -> Result<Box<dyn Signer>, JoseError> {
         match algorithm {
-            Algorithm::Rs256 => {
-                let signer = RS256.signer_from_der(private).map_err(failed)?;
-                Ok(Box::new(JosekitSigner(Box::new(signer))))
-            }
+            Algorithm::Rs256 => Ok(Box::new(rsa::signer(private)?)),
+            Algorithm::Es256 => Ok(Box::new(ec::signer(private)?)),
+            Algorithm::EdDsa => Ok(Box::new(ed::signer(private)?)),
             _ => Err(unknown(algorithm)),
         }
     }
@@ -46,45 +46,17 @@ impl Jose for Josekit {
         public: &PublicJwk,
     ) -> Result<Box<dyn Verifier>, JoseError> {
         match (algorithm, public) {
-            (Algorithm::Rs256, PublicJwk::Rsa { n, e }) => {
-                let mut jwk = Jwk::new("RSA");
-                jwk.set_parameter("n", Some(n.clone().into())).map_err(failed)?;
-                jwk.set_parameter("e", Some(e.clone().into())).map_err(failed)?;
-                let verifier = RS256.verifier_from_jwk(&jwk).map_err(failed)?;
-                Ok(Box::new(JosekitVerifier(Box::new(verifier))))
+            (Algorithm::Rs256, PublicJwk::Rsa { n, e }) => Ok(Box::new(rsa::verifier(n, e)?)),
+            (Algorithm::Es256, PublicJwk::Ec { crv, x, y }) => {
+                Ok(Box::new(ec::verifier(crv, x, y)?))
+            }
+            (Algorithm::EdDsa, PublicJwk::Okp { crv, x }) => Ok(Box::new(ed::verifier(crv, x)?)),
+            (Algorithm::Rs256 | Algorithm::Es256 | Algorithm::EdDsa, _) => {
+                Err(failed(format!("a public key of another kind than {}", algorithm.as_str())))
             }
             _ => Err(unknown(algorithm)),
         }
     }
-}
-
-struct JosekitSigner(Box<dyn JwsSigner + Send + Sync>);
-
-impl Signer for JosekitSigner {
-    fn sign(&self, input: &[u8]) -> Result<Vec<u8>, JoseError> {
-        self.0.sign(input).map_err(failed)
-    }
-}
-
-struct JosekitVerifier(Box<dyn JwsVerifier + Send + Sync>);
-
-impl Verifier for JosekitVerifier {
-    fn verify(&self, input: &[u8], signature: &[u8]) -> bool {
-        self.0.verify(input, signature).is_ok()
-    }
-}
-
-fn generate_rsa() -> Result<KeyPair, JoseError> {
-    let pair = RS256.generate_key_pair(RSA_BITS).map_err(failed)?;
-    let jwk = pair.to_jwk_public_key();
-    let member = |name| {
-        let value = jwk.parameter(name).and_then(|value| value.as_str()).map(str::to_owned);
-        value.ok_or_else(|| failed(format!("a new RSA key has no {name}")))
-    };
-    Ok(KeyPair {
-        private: Zeroizing::new(pair.to_der_private_key()),
-        public: PublicJwk::Rsa { n: member("n")?, e: member("e")? },
-    })
 }
 
 fn failed(cause: impl Display) -> JoseError {
@@ -94,3 +66,17 @@ fn failed(cause: impl Display) -> JoseError {
 fn unknown(algorithm: Algorithm) -> JoseError {
     failed(format!("{} is not supported here", algorithm.as_str()))
 }
+
+/// The member of a public key on a curve whose numbers have 32 octets: leading zeros are kept
+/// (RFC 7518 §6.2.1.2).
+fn to_member(octets: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(octets)
+}
+
+fn from_member(member: &str) -> Result<[u8; 32], JoseError> {
+    let octets = URL_SAFE_NO_PAD.decode(member).map_err(failed)?;
+    <[u8; 32]>::try_from(octets).map_err(|_| failed("a number of the public key is not 32 octets"))
+}
+
+#[cfg(test)]
+mod tests;

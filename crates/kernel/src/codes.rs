@@ -29,3 +29,25 @@ pub const RATE_LIMITED: &str = "rate_limited";
 pub const INTERNAL_ERROR: &str = "internal_error";
 /// The database is away, or too much work waits.
 pub const SERVICE_UNAVAILABLE: &str = "service_unavailable";
+/// An agent's name that breaks the rules for names.
+pub const INVALID_AGENT_NAME: &str = "invalid_agent_name";
+/// An e-mail address that cannot be one, where the surface tells it apart.
+pub const INVALID_EMAIL: &str = "invalid_email";
+/// A text that is no agent's id.
+pub const INVALID_AGENT_ID: &str = "invalid_agent_id";
+/// A key's name that breaks the rules for names.
+pub const INVALID_KEY_NAME: &str = "invalid_key_name";
+/// A recovery code that is wrong, expired or was tried too often.
+pub const INVALID_CODE: &str = "invalid_code";
+/// A recovery code that has done its work.
+pub const CODE_ALREADY_USED: &str = "code_already_used";
+/// OAuth: client authentication failed (RFC 6749 §5.2).
+pub const INVALID_CLIENT: &str = "invalid_client";
+/// OAuth: the client may not use this grant (RFC 6749 §5.2).
+pub const UNAUTHORIZED_CLIENT: &str = "unauthorized_client";
+/// OAuth: the grant type is not offered (RFC 6749 §5.2).
+pub const UNSUPPORTED_GRANT_TYPE: &str = "unsupported_grant_type";
+/// OAuth: a scope that the client does not have (RFC 6749 §5.2).
+pub const INVALID_SCOPE: &str = "invalid_scope";
+/// OAuth: a resource for which no token is issued (RFC 8707 §2).
+pub const INVALID_TARGET: &str = "invalid_target";

@@ -131,6 +131,23 @@ prefixed_id! {
     InvitationId, "ivt_"
 }
 
+prefixed_id! {
+    /// An agent's account.
+    AgentId, "agt_"
+}
+prefixed_id! {
+    /// One API key. Its secret is another thing.
+    ApiKeyId, "aky_"
+}
+prefixed_id! {
+    /// One request for recovery codes.
+    RecoveryId, "rcv_"
+}
+prefixed_id! {
+    /// One resource server: an API that asks this server about keys and tokens.
+    ResourceServerId, "rs_"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

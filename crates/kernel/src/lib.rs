@@ -12,6 +12,7 @@ mod id;
 pub mod opaque;
 mod origin;
 mod page;
+mod scope;
 mod secret;
 mod store;
 mod time;
@@ -21,10 +22,12 @@ pub use entropy::{Entropy, EntropyError};
 pub use error::{Classify, ErrorKind};
 pub use field::{Field, FieldErrors};
 pub use id::{
-    AuditEventId, EmailChangeId, InvalidId, InvitationId, MailId, SessionId, TokenId, UserId,
+    AgentId, ApiKeyId, AuditEventId, EmailChangeId, InvalidId, InvitationId, MailId, RecoveryId,
+    ResourceServerId, SessionId, TokenId, UserId,
 };
-pub use origin::{Origin, network_of};
-pub use page::{Cursor, InvalidCursor, Page, PageRequest};
+pub use origin::{Origin, network_of, subnet_of};
+pub use page::{Cursor, InvalidCursor, Page, PageRequest, Place, Slice};
+pub use scope::{InvalidScopes, Scopes};
 pub use secret::{CodeMac, TokenDigest, crockford};
 pub use store::{StoreError, StoreResult, UniqueKey};
 pub use time::{Clock, Instant};

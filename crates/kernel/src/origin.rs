@@ -40,6 +40,11 @@ impl Origin {
         self.client.map(network_of)
     }
 
+    /// The subnet of the client: its /24 or /64.
+    pub fn subnet(&self) -> Option<String> {
+        self.client.map(subnet_of)
+    }
+
     /// The client's description of itself: at most 256 characters, none of them a control.
     pub fn user_agent(&self) -> Option<&str> {
         self.user_agent.as_deref()
@@ -56,6 +61,18 @@ pub fn network_of(address: IpAddr) -> String {
         IpAddr::V6(v6) => {
             let [a, b, c, ..] = v6.segments();
             format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
+    }
+}
+
+/// The subnet that an address is in, as small as one party usually has: its /24 when it is IPv4, its
+/// /64 when it is IPv6.
+pub fn subnet_of(address: IpAddr) -> String {
+    match address.to_canonical() {
+        v4 @ IpAddr::V4(_) => network_of(v4),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
     }
 }
@@ -77,6 +94,8 @@ mod tests {
         assert_eq!(network("::ffff:203.0.113.77"), "203.0.113.0/24");
         assert_eq!(network("2001:db8:1:2:3::4"), "2001:db8:1::/48");
         assert_eq!(Origin::local().network(), None);
+        assert_eq!(subnet_of("203.0.113.77".parse().unwrap()), "203.0.113.0/24");
+        assert_eq!(subnet_of("2001:db8:1:2:3::4".parse().unwrap()), "2001:db8:1:2::/64");
     }
 
     #[test]

@@ -1,4 +1,8 @@
+use std::{fmt, str::FromStr};
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::Instant;
 
 /// An opaque position in a list: the sort key of the last row of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +41,50 @@ impl Cursor {
     }
 }
 
+/// The place of a row in a list that is ordered by time, newest first, and then by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<Id> {
+    /// The row's time.
+    pub at: Instant,
+    /// The row's id.
+    pub id: Id,
+}
+
+impl<Id: fmt::Display + FromStr> Place<Id> {
+    /// The cursor that stands after this place.
+    pub fn cursor(&self) -> Cursor {
+        let micros = self.at.unix_timestamp_nanos() / 1000;
+        Cursor::after(format!("{micros}.{}", self.id))
+    }
+
+    /// The place that a cursor stands after.
+    ///
+    /// # Errors
+    /// [`InvalidCursor`] when it is a cursor of another list.
+    pub fn of(cursor: &Cursor) -> Result<Self, InvalidCursor> {
+        let (micros, id) = cursor.key().split_once('.').ok_or(InvalidCursor)?;
+        let micros: i64 = micros.parse().map_err(|_| InvalidCursor)?;
+        let at = Instant::from_unix_timestamp_nanos(i128::from(micros) * 1000);
+        Ok(Self { at: at.map_err(|_| InvalidCursor)?, id: id.parse().map_err(|_| InvalidCursor)? })
+    }
+}
+
+/// Which part of a list ordered by time is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice<Id> {
+    /// Where the slice before ended; `None` for the first one.
+    pub after: Option<Place<Id>>,
+    /// At most so many rows.
+    pub limit: u32,
+}
+
+impl<Id> Slice<Id> {
+    /// The first slice with at most `limit` rows.
+    pub fn first(limit: u32) -> Self {
+        Self { after: None, limit }
+    }
+}
+
 /// Which part of a list is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRequest {
@@ -65,6 +113,17 @@ pub struct Page<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_comes_back_and_a_foreign_one_is_refused() {
+        let id: crate::AgentId = format!("agt_{}", "0f".repeat(16)).parse().unwrap();
+        let place = Place { at: Instant::from_unix_timestamp(1_700_000_000).unwrap(), id };
+        assert_eq!(Place::of(&place.cursor()), Ok(place));
+        for foreign in ["1", "x.agt_0", "1700000000000000.aky_00", "9223372036854775807.agt_0"] {
+            let read = Place::<crate::AgentId>::of(&Cursor::after(foreign));
+            assert_eq!(read, Err(InvalidCursor), "{foreign}");
+        }
+    }
 
     #[test]
     fn a_cursor_comes_back_and_a_foreign_one_is_refused() {

@@ -23,10 +23,14 @@ impl BucketKey {
     /// so that the table of buckets is no list of addresses.
     pub fn mailbox(policy: &Policy, canonical: &str) -> Self {
         let mut key = format!("{}|mail|", policy.name);
-        for byte in digest(&SHA256, canonical.as_bytes()).as_ref().iter().take(16) {
-            // Writing to a String cannot fail.
-            let _ = write!(key, "{byte:02x}");
-        }
+        push_digest(&mut key, canonical);
+        Self(key)
+    }
+
+    /// The bucket of an id as a client typed it, which may be any text, and of the client's address.
+    pub fn typed(policy: &Policy, typed: &str, address: AddressKey) -> Self {
+        let mut key = format!("{}|typed|{address}|", policy.name);
+        push_digest(&mut key, typed);
         Self(key)
     }
 
@@ -38,5 +42,12 @@ impl BucketKey {
     /// The text, for storage.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+fn push_digest(key: &mut String, text: &str) {
+    for byte in digest(&SHA256, text.as_bytes()).as_ref().iter().take(16) {
+        // Writing to a String cannot fail.
+        let _ = write!(key, "{byte:02x}");
     }
 }

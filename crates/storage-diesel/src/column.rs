@@ -1,5 +1,7 @@
 //! Domain types as column values.
 
+mod lists;
+
 use std::{borrow::Cow, error::Error, fmt, net::IpAddr};
 
 use diesel::{
@@ -10,10 +12,11 @@ use diesel::{
     sql_types::{Binary, Text},
 };
 use portcullis_audit::{Action, Outcome};
-use portcullis_credentials::{MailedKind, PasswordHash};
-use portcullis_identity::{DisplayName, Role, UserStatus};
+use portcullis_credentials::{KeyName, MailedKind, PasswordHash};
+use portcullis_identity::{AgentName, AgentStatus, Description, DisplayName, Role, UserStatus};
 use portcullis_kernel::{
-    AuditEventId, CodeMac, EmailChangeId, InvitationId, MailId, SessionId, TokenDigest, UserId,
+    AgentId, ApiKeyId, AuditEventId, CodeMac, EmailChangeId, InvitationId, MailId, RecoveryId,
+    ResourceServerId, SessionId, TokenDigest, TokenId, UserId,
 };
 use portcullis_limits::BucketKey;
 use portcullis_tokens::{Algorithm, KeyPurpose, PublicJwk};
@@ -98,12 +101,18 @@ parsed! {
     MailId: "mail id",
     EmailChangeId: "email change id",
     InvitationId: "invitation id",
+    AgentId: "agent id",
+    ApiKeyId: "API key id",
+    RecoveryId: "recovery request id",
+    TokenId: "token id",
+    ResourceServerId: "resource server id",
     Role: "role",
     IpAddr: "network address",
 }
 
 named! {
     UserStatus: "user state",
+    AgentStatus: "agent state",
     Algorithm: "signature algorithm",
     KeyPurpose: "key purpose",
     Action: "audit action",
@@ -112,8 +121,11 @@ named! {
 }
 
 stored! {
+    AgentName,
     BucketKey,
+    Description,
     DisplayName,
+    KeyName,
     PasswordHash,
 }
 

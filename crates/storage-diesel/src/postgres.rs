@@ -50,6 +50,14 @@ const LOCK_SIGNING_KEYS: Option<&str> =
 /// Holds what a query finds against change by others.
 const FOR_UPDATE: &str = " FOR UPDATE";
 
+/// Notes a network at `$2`, unless it was noted at or after `$4`: of several that do so at once one is
+/// told that it did. Holds the agent against deletion, which comes before or after.
+const NOTE_NETWORK: &str = "INSERT INTO agent_networks (agent_id, network, seen_at) \
+    SELECT id, $1, $2::timestamptz FROM agents WHERE id = $3 FOR KEY SHARE \
+    ON CONFLICT (agent_id, network) DO UPDATE \
+    SET seen_at = greatest(agent_networks.seen_at, excluded.seen_at) \
+    WHERE agent_networks.seen_at < $4";
+
 /// Two instances that do the same work at once share it.
 const SKIP_LOCKED: &str = " FOR UPDATE SKIP LOCKED";
 
@@ -67,6 +75,9 @@ extern "SQL" {
     /// Where `needle` begins in `haystack`, from 1; 0 when it does not.
     #[sql_name = "strpos"]
     fn position(haystack: Text, needle: Text) -> Integer;
+
+    /// With A to Z made small.
+    fn lower(text: Text) -> Text;
 
     /// The larger of two.
     #[sql_name = "greatest"]

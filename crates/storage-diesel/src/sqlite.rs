@@ -47,6 +47,13 @@ const LOCK_SIGNING_KEYS: Option<&str> = None;
 /// See above.
 const FOR_UPDATE: &str = "";
 
+/// Notes a network at `$2`, unless it was noted at or after `$4`.
+const NOTE_NETWORK: &str = "INSERT INTO agent_networks (agent_id, network, seen_at) \
+    SELECT id, $1, $2 FROM agents WHERE id = $3 \
+    ON CONFLICT (agent_id, network) DO UPDATE \
+    SET seen_at = max(agent_networks.seen_at, excluded.seen_at) \
+    WHERE agent_networks.seen_at < $4";
+
 /// See above.
 const SKIP_LOCKED: &str = "";
 
@@ -64,6 +71,9 @@ extern "SQL" {
     /// Where `needle` begins in `haystack`, from 1; 0 when it does not.
     #[sql_name = "instr"]
     fn position(haystack: Text, needle: Text) -> Integer;
+
+    /// With A to Z made small.
+    fn lower(text: Text) -> Text;
 
     /// The larger of two.
     #[sql_name = "max"]

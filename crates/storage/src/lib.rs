@@ -9,14 +9,20 @@ pub mod contract;
 mod memory;
 
 pub use portcullis_audit::ports::AuditRepository;
-pub use portcullis_credentials::ports::{MailedTokenRepository, PasswordRepository};
-pub use portcullis_email::ports::{InboxRepository, OutboxRepository};
-pub use portcullis_identity::ports::{
-    EmailChangeRepository, InvitationRepository, KnownAddressRepository, UserRepository,
+use portcullis_credentials::ApiKey;
+pub use portcullis_credentials::ports::{
+    AgentTokenRepository, ApiKeyRepository, MailedTokenRepository, PasswordRepository,
+    RecoveryRepository,
 };
-use portcullis_kernel::{StoreError, StoreResult};
+pub use portcullis_email::ports::{InboxRepository, OutboxRepository};
+use portcullis_identity::Agent;
+pub use portcullis_identity::ports::{
+    AgentNetworkRepository, AgentRepository, EmailChangeRepository, InvitationRepository,
+    KnownAddressRepository, ResourceServerRepository, UserRepository,
+};
+use portcullis_kernel::{ApiKeyId, StoreError, StoreResult, TokenDigest, TokenId};
 pub use portcullis_limits::ports::RateLimitRepository;
-pub use portcullis_tokens::ports::{SessionRepository, SigningKeyRepository};
+pub use portcullis_tokens::ports::{SessionRepository, SigningKeyRepository, SpentTokenRepository};
 
 #[cfg(feature = "memory")]
 pub use memory::MemoryStorage;
@@ -35,6 +41,28 @@ pub enum TxMode {
     Write,
 }
 
+/// A key and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyHolder {
+    /// The key.
+    pub key: ApiKey,
+    /// Its agent.
+    pub agent: Agent,
+}
+
+/// Answers what every use of an agent's credential asks, each in one indexed read.
+pub trait AgentAccess {
+    /// The key with this digest, live or not, and its agent.
+    fn find_key(&mut self, digest: &TokenDigest) -> StoreResult<Option<KeyHolder>>;
+
+    /// The key of an access token, live or not, with its agent; and whether the token is spent.
+    fn find_token(
+        &mut self,
+        key: ApiKeyId,
+        token: TokenId,
+    ) -> StoreResult<Option<(KeyHolder, bool)>>;
+}
+
 /// An open transaction. Dropped without [`commit`](Self::commit), nothing of it ever happened.
 pub trait UnitOfWork {
     /// Users.
@@ -51,6 +79,22 @@ pub trait UnitOfWork {
     fn mailed_tokens(&mut self) -> &mut dyn MailedTokenRepository;
     /// Pending changes of address.
     fn email_changes(&mut self) -> &mut dyn EmailChangeRepository;
+    /// Agents.
+    fn agents(&mut self) -> &mut dyn AgentRepository;
+    /// API keys.
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepository;
+    /// Uses of agents' credentials.
+    fn agent_access(&mut self) -> &mut dyn AgentAccess;
+    /// Tokens that prove agents' addresses.
+    fn agent_tokens(&mut self) -> &mut dyn AgentTokenRepository;
+    /// Networks that agents work from.
+    fn agent_networks(&mut self) -> &mut dyn AgentNetworkRepository;
+    /// Recovery codes.
+    fn recoveries(&mut self) -> &mut dyn RecoveryRepository;
+    /// Access tokens that are dead before their time.
+    fn spent_tokens(&mut self) -> &mut dyn SpentTokenRepository;
+    /// Resource servers.
+    fn resource_servers(&mut self) -> &mut dyn ResourceServerRepository;
     /// Invitations to register.
     fn invitations(&mut self) -> &mut dyn InvitationRepository;
     /// Mails that wait.

@@ -8,7 +8,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use portcullis_flows::{Engine, EngineOptions, Parts};
 use portcullis_kernel::{Clock as _, Entropy};
 use portcullis_storage::{MemoryStorage, Storage};
-use portcullis_tokens::{KeyState, MasterKey, ports::Jose};
+use portcullis_tokens::{Algorithm, KeyPurpose, KeyState, MasterKey, SigningKey, ports::Jose};
 use serde_json::{Value, json};
 
 use crate::{clock::FixedClock, entropy::SeededEntropy, jose::PooledJose};
@@ -75,18 +75,27 @@ impl TestEngine {
         }
     }
 
-    /// The `kid` of the key that signs now.
+    /// The `kid` of the key that signs people's tokens now.
     ///
     /// # Panics
     /// When none does.
     pub fn active_kid(&self) -> String {
-        let (keys, now) = (self.list_keys().expect("the keys"), self.clock.now());
-        let active = keys.into_iter().rev().find(|key| key.state(now) == KeyState::Active);
-        active.expect("a key that signs").kid
+        self.active_kid_of(KeyPurpose::People, Algorithm::Rs256)
     }
 
-    /// A token of any header and claims with a good signature of the key that signs now, or of the
-    /// one that the header names, if it is one of ours.
+    /// The `kid` of the key that signs tokens of this purpose by this algorithm now.
+    ///
+    /// # Panics
+    /// When none does.
+    pub fn active_kid_of(&self, purpose: KeyPurpose, algorithm: Algorithm) -> String {
+        let (keys, now) = (self.list_keys().expect("the keys"), self.clock.now());
+        let theirs = |key: &SigningKey| key.purpose == purpose && key.algorithm == algorithm;
+        let mut active = keys.into_iter().rev().filter(theirs);
+        active.find(|key| key.state(now) == KeyState::Active).expect("a key that signs").kid
+    }
+
+    /// A token of any header and claims with a good signature of the key that signs people's tokens now,
+    /// or of the one that the header names, if it is one of ours.
     ///
     /// # Panics
     /// When no key signs.
@@ -110,12 +119,22 @@ impl TestEngine {
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// The header of the tokens that this engine issues now.
+    /// The header of the tokens that this engine issues to people now.
     ///
     /// # Panics
     /// When no key signs.
     pub fn jwt_header(&self) -> Value {
         json!({ "alg": "RS256", "typ": "JWT", "kid": self.active_kid() })
+    }
+
+    /// The header of the tokens that this engine issues to agents now.
+    ///
+    /// # Panics
+    /// When no key signs.
+    pub fn agent_jwt_header(&self) -> Value {
+        let algorithm = self.options().agents.token.algorithm;
+        let kid = self.active_kid_of(KeyPurpose::Agents, algorithm);
+        json!({ "alg": algorithm.as_str(), "typ": "at+jwt", "kid": kid })
     }
 }
 

@@ -7,10 +7,11 @@ use std::{
 
 use portcullis_kernel::{StoreError, StoreResult};
 use portcullis_storage::{
+    AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
     AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
     KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, SessionRepository, SigningKeyRepository, Storage, TxMode, UnitOfWork,
-    UserRepository,
+    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
+    SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork, UserRepository,
 };
 
 mod broken;
@@ -184,6 +185,14 @@ impl UnitOfWork for FaultyUnit<'_> {
         signing_keys: SigningKeyRepository,
         mailed_tokens: MailedTokenRepository,
         email_changes: EmailChangeRepository,
+        agents: AgentRepository,
+        api_keys: ApiKeyRepository,
+        agent_access: AgentAccess,
+        agent_tokens: AgentTokenRepository,
+        agent_networks: AgentNetworkRepository,
+        recoveries: RecoveryRepository,
+        spent_tokens: SpentTokenRepository,
+        resource_servers: ResourceServerRepository,
         invitations: InvitationRepository,
         outbox: OutboxRepository,
         inbox: InboxRepository,

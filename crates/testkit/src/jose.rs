@@ -1,12 +1,7 @@
-//! josekit, with RSA keys that are made once in a process: making one takes longer than most tests.
+//! The real signature libraries, with keys that are made once in a process: making one for RS256 takes
+//! longer than most tests.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use portcullis_jose::Josekit;
 use portcullis_tokens::{
@@ -15,43 +10,40 @@ use portcullis_tokens::{
 };
 use zeroize::Zeroizing;
 
-type Pool = Vec<Arc<(Zeroizing<Vec<u8>>, PublicJwk)>>;
-
-/// Every pair made in this process, in the order of their making, whoever asked.
-static POOL: Mutex<Pool> = Mutex::new(Pool::new());
-
-/// A [`Jose`] that hands out the process's key pairs one after the other, beginning with the first,
-/// and remembers which it handed out.
-#[derive(Debug, Default)]
-pub struct PooledJose {
-    handed_out: AtomicUsize,
-    private: Mutex<HashMap<String, Zeroizing<Vec<u8>>>>,
+struct Pair {
+    algorithm: Algorithm,
+    kid: String,
+    private: Zeroizing<Vec<u8>>,
+    public: PublicJwk,
 }
 
+type Pairs = Mutex<Vec<Arc<Pair>>>;
+
+/// Every pair made in this process, in the order of their making, whoever asked.
+static POOL: Pairs = Mutex::new(Vec::new());
+
+/// A [`Jose`] that hands out the process's key pairs of an algorithm one after the other, beginning with
+/// the first, and remembers which it handed out.
+#[derive(Default)]
+pub struct PooledJose(Pairs);
+
 impl PooledJose {
-    /// Signs with a key that this one handed out; `None` when it did not.
+    /// Signs with a key that this one handed out, by the key's own algorithm; `None` when it did not.
     pub fn sign(&self, kid: &str, input: &[u8]) -> Option<Vec<u8>> {
-        let private = self.private.lock().unwrap_or_else(PoisonError::into_inner);
-        Josekit.signer(Algorithm::Rs256, private.get(kid)?).ok()?.sign(input).ok()
+        let handed_out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pair = handed_out.iter().find(|pair| pair.kid == kid)?;
+        Josekit.signer(pair.algorithm, &pair.private).ok()?.sign(input).ok()
     }
 }
 
 impl Jose for PooledJose {
     fn generate(&self, algorithm: Algorithm) -> Result<KeyPair, JoseError> {
-        let index = self.handed_out.fetch_add(1, Ordering::Relaxed);
-        let pair = {
-            let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-            while pool.len() <= index {
-                let KeyPair { private, public } = Josekit.generate(algorithm)?;
-                pool.push(Arc::new((private, public)));
-            }
-            pool.get(index).map(Arc::clone)
-        };
-        let pair = pair.ok_or_else(|| JoseError("the pool lost a key".into()))?;
-        let (private, public) = pair.as_ref();
-        let mut known = self.private.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(public.thumbprint(), private.clone());
-        Ok(KeyPair { private: private.clone(), public: public.clone() })
+        let mut handed_out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = handed_out.iter().filter(|pair| pair.algorithm == algorithm).count();
+        let pair = pooled(algorithm, index)?;
+        let (private, public) = (pair.private.clone(), pair.public.clone());
+        handed_out.push(pair);
+        Ok(KeyPair { private, public })
     }
 
     fn signer(&self, algorithm: Algorithm, private: &[u8]) -> Result<Box<dyn Signer>, JoseError> {
@@ -67,18 +59,44 @@ impl Jose for PooledJose {
     }
 }
 
+/// The process's pair of the algorithm at this place, made if there is none yet.
+fn pooled(algorithm: Algorithm, index: usize) -> Result<Arc<Pair>, JoseError> {
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pair) = pool.iter().filter(|pair| pair.algorithm == algorithm).nth(index) {
+        return Ok(Arc::clone(pair));
+    }
+    let KeyPair { private, public } = Josekit.generate(algorithm)?;
+    let pair = Arc::new(Pair { algorithm, kid: public.thumbprint(), private, public });
+    pool.push(Arc::clone(&pair));
+    Ok(pair)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn each_begins_with_the_same_key_and_never_gives_one_twice() {
+    fn each_begins_with_the_same_keys_and_never_gives_one_twice() {
         let (one, other) = (PooledJose::default(), PooledJose::default());
-        let kid = |jose: &PooledJose| jose.generate(Algorithm::Rs256).unwrap().public.thumbprint();
-        let (first, second) = (kid(&one), kid(&one));
-        assert_ne!(first, second);
-        assert_eq!((kid(&other), kid(&other)), (first.clone(), second));
-        assert!(one.sign(&first, b"text").is_some());
-        assert!(one.sign("unknown", b"text").is_none());
+        let kid =
+            |jose: &PooledJose, algorithm| jose.generate(algorithm).unwrap().public.thumbprint();
+        for algorithm in Algorithm::ALL {
+            let (first, second) = (kid(&one, algorithm), kid(&one, algorithm));
+            assert_ne!(first, second);
+            assert_eq!((kid(&other, algorithm), kid(&other, algorithm)), (first, second));
+        }
+    }
+
+    #[test]
+    fn it_signs_with_what_it_handed_out_by_whichever_algorithm() {
+        let jose = PooledJose::default();
+        let pairs = Algorithm::ALL.map(|algorithm| (algorithm, jose.generate(algorithm).unwrap()));
+        for (algorithm, pair) in pairs {
+            let signature = jose.sign(&pair.public.thumbprint(), b"text").unwrap();
+            assert!(jose.verifier(algorithm, &pair.public).unwrap().verify(b"text", &signature));
+        }
+        assert!(jose.sign("unknown", b"text").is_none());
+        let never_given = PooledJose::default().generate(Algorithm::EdDsa).unwrap().public;
+        assert!(PooledJose::default().sign(&never_given.thumbprint(), b"text").is_none());
     }
 }

@@ -3,13 +3,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use time::Duration;
 
 use crate::{
-    InvalidJwt, KeyPurpose, KeySet,
+    Algorithm, InvalidJwt, KeyPurpose, KeySet,
     jwt::{self, Unverified},
     keyring::SignError,
 };
 
 /// How far the clocks of two instances may be apart.
-const LEEWAY_SECONDS: i64 = 5;
+pub(crate) const LEEWAY_SECONDS: i64 = 5;
 
 /// What people's access tokens say of their issuer, and how long they live.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +49,52 @@ pub struct AccessClaims {
     pub nbf: Option<i64>,
 }
 
+/// Judges when a token is good, with the leeway.
+pub(crate) fn check_times(exp: i64, nbf: Option<i64>, now: Instant) -> Result<(), InvalidJwt> {
+    let now = now.unix_timestamp();
+    if now >= exp.saturating_add(LEEWAY_SECONDS) {
+        return Err(InvalidJwt::Expired);
+    }
+    if nbf.is_some_and(|nbf| now < nbf.saturating_sub(LEEWAY_SECONDS)) {
+        return Err(InvalidJwt::Claims);
+    }
+    Ok(())
+}
+
 /// A claim that may be absent, but is a number where it is not: `null` is none.
-fn number<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<i64>, D::Error> {
+pub(crate) fn number<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<i64>, D::Error> {
     i64::deserialize(claim).map(Some)
+}
+
+/// A person's access token that was accepted as ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonToken {
+    /// Its own id.
+    pub id: TokenId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The session it belongs to.
+    pub session: SessionId,
+    /// The `aud` claim.
+    pub audience: Option<String>,
+    /// When it was issued.
+    pub issued_at: Instant,
+    /// From when on it is dead.
+    pub expires_at: Instant,
+}
+
+impl AccessClaims {
+    fn read(self) -> Option<PersonToken> {
+        let at = |seconds| Instant::from_unix_timestamp(seconds).ok();
+        Some(PersonToken {
+            id: self.jti.parse().ok()?,
+            user: self.sub.parse().ok()?,
+            session: self.sid.parse().ok()?,
+            audience: self.aud,
+            issued_at: at(self.iat)?,
+            expires_at: at(self.exp)?,
+        })
+    }
 }
 
 /// A signed access token on its way out.
@@ -87,7 +130,8 @@ impl AccessTokenPolicy {
         now: Instant,
         entropy: &dyn Entropy,
     ) -> Result<IssuedAccessToken, SignError> {
-        let key = keys.signing(KeyPurpose::People, now).ok_or(SignError::NoActiveKey)?;
+        let key = keys.signing(KeyPurpose::People, Algorithm::Rs256, now);
+        let key = key.ok_or(SignError::NoActiveKey)?;
         let iat = now.unix_timestamp();
         let expires_in = self.ttl.whole_seconds();
         let claims = AccessClaims {
@@ -116,7 +160,7 @@ impl AccessTokenPolicy {
         keys: &KeySet,
         token: &str,
         now: Instant,
-    ) -> Result<(UserId, SessionId), InvalidJwt> {
+    ) -> Result<PersonToken, InvalidJwt> {
         let unverified = Unverified::parse(token)?;
         let key = keys
             .verifying(KeyPurpose::People, unverified.kid(), now)
@@ -126,14 +170,7 @@ impl AccessTokenPolicy {
         if claims.iss != self.issuer || claims.aud != self.audience {
             return Err(InvalidJwt::Claims);
         }
-        if now.unix_timestamp() >= claims.exp.saturating_add(LEEWAY_SECONDS) {
-            return Err(InvalidJwt::Expired);
-        }
-        if claims.nbf.is_some_and(|nbf| now.unix_timestamp() < nbf.saturating_sub(LEEWAY_SECONDS)) {
-            return Err(InvalidJwt::Claims);
-        }
-        let user = claims.sub.parse().map_err(|_| InvalidJwt::Claims)?;
-        let session = claims.sid.parse().map_err(|_| InvalidJwt::Claims)?;
-        Ok((user, session))
+        check_times(claims.exp, claims.nbf, now)?;
+        claims.read().ok_or(InvalidJwt::Claims)
     }
 }

@@ -9,19 +9,28 @@ use crate::PublicJwk;
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
+    /// ECDSA on P-256 with SHA-256 (RFC 7518 §3.4).
+    Es256,
+    /// Ed25519 (RFC 8037 §3.1).
+    EdDsa,
 }
 
 impl Algorithm {
+    /// Every algorithm.
+    pub const ALL: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
+
     /// The name used in `alg` and in storage.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
         }
     }
 
     /// The algorithm with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Rs256].into_iter().find(|algorithm| algorithm.as_str() == name)
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
     }
 }
 
@@ -31,16 +40,19 @@ impl Algorithm {
 pub enum KeyPurpose {
     /// People's access tokens.
     People,
+    /// Agents' access tokens.
+    Agents,
 }
 
 impl KeyPurpose {
     /// Every purpose.
-    pub const ALL: [Self; 1] = [Self::People];
+    pub const ALL: [Self; 2] = [Self::People, Self::Agents];
 
     /// The name used in storage and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::People => "people",
+            Self::Agents => "agents",
         }
     }
 
@@ -49,10 +61,12 @@ impl KeyPurpose {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
     }
 
-    /// The algorithm that keys of this purpose use.
-    pub fn algorithm(self) -> Algorithm {
+    /// The algorithms that keys of this purpose use. There is a key for each of them, so that a change of
+    /// the setting meets verifiers that know the key already.
+    pub fn algorithms(self) -> &'static [Algorithm] {
         match self {
-            Self::People => Algorithm::Rs256,
+            Self::People => &[Algorithm::Rs256],
+            Self::Agents => &[Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256],
         }
     }
 
@@ -60,6 +74,8 @@ impl KeyPurpose {
     pub fn token_type(self) -> &'static str {
         match self {
             Self::People => "JWT",
+            // RFC 9068 §2.1
+            Self::Agents => "at+jwt",
         }
     }
 }
@@ -152,6 +168,25 @@ impl SigningKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_read_back_and_others_are_none() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(Algorithm::from_name(algorithm.as_str()), Some(algorithm));
+        }
+        for purpose in KeyPurpose::ALL {
+            assert_eq!(KeyPurpose::from_name(purpose.as_str()), Some(purpose));
+        }
+        for other in ["", "none", "HS256", "es256", "EDDSA", "PEOPLE", "agents "] {
+            assert_eq!(Algorithm::from_name(other), None, "{other}");
+            assert_eq!(KeyPurpose::from_name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn no_two_purposes_have_one_type_of_token() {
+        assert_ne!(KeyPurpose::People.token_type(), KeyPurpose::Agents.token_type());
+    }
 
     #[test]
     fn a_key_is_published_then_active_then_retired_then_removed() {

@@ -114,15 +114,21 @@ impl KeySet {
         &self.jwks
     }
 
-    /// Whether a token of this purpose can be signed at `now`.
+    /// Whether a token of this purpose can be signed at `now`, with whichever of its algorithms.
     pub fn can_sign(&self, purpose: KeyPurpose, now: Instant) -> bool {
-        self.signing(purpose, now).is_some()
+        let mut algorithms = purpose.algorithms().iter();
+        algorithms.all(|algorithm| self.signing(purpose, *algorithm, now).is_some())
     }
 
-    pub(crate) fn signing(&self, purpose: KeyPurpose, now: Instant) -> Option<&LoadedKey> {
+    pub(crate) fn signing(
+        &self,
+        purpose: KeyPurpose,
+        algorithm: Algorithm,
+        now: Instant,
+    ) -> Option<&LoadedKey> {
         self.keys
             .iter()
-            .filter(|key| key.stored.purpose == purpose)
+            .filter(|key| key.stored.purpose == purpose && key.algorithm == algorithm)
             .filter(|key| key.stored.state(now) == KeyState::Active)
             .max_by_key(|key| key.stored.generation)
     }
@@ -176,14 +182,17 @@ impl LoadedKey {
     }
 
     fn public(&self) -> Value {
-        let PublicJwk::Rsa { n, e } = &self.stored.public;
-        json!({
-            "kty": "RSA",
-            "use": "sig",
-            "alg": self.algorithm.as_str(),
-            "kid": self.stored.kid,
-            "n": n,
-            "e": e,
-        })
+        let (alg, kid) = (self.algorithm.as_str(), &self.stored.kid);
+        match &self.stored.public {
+            PublicJwk::Rsa { n, e } => json!({
+                "kty": "RSA", "use": "sig", "alg": alg, "kid": kid, "n": n, "e": e,
+            }),
+            PublicJwk::Ec { crv, x, y } => json!({
+                "kty": "EC", "use": "sig", "alg": alg, "kid": kid, "crv": crv, "x": x, "y": y,
+            }),
+            PublicJwk::Okp { crv, x } => json!({
+                "kty": "OKP", "use": "sig", "alg": alg, "kid": kid, "crv": crv, "x": x,
+            }),
+        }
     }
 }

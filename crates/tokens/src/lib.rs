@@ -1,6 +1,8 @@
-//! Tokens: signing keys and their life, JWTs, sessions and their refresh families.
+//! Tokens: signing keys and their life, JWTs of people and agents, sessions and their refresh families,
+//! and what is dead before its time.
 
 mod access;
+mod agent_access;
 mod jwk;
 mod jwt;
 mod key;
@@ -10,8 +12,10 @@ pub mod ports;
 mod refresh;
 mod seal;
 mod session;
+mod spent;
 
-pub use access::{AccessClaims, AccessTokenPolicy, IssuedAccessToken, Subject};
+pub use access::{AccessClaims, AccessTokenPolicy, IssuedAccessToken, PersonToken, Subject};
+pub use agent_access::{AgentGrant, AgentToken, AgentTokenPolicy};
 pub use jwk::PublicJwk;
 pub use jwt::InvalidJwt;
 pub use key::{Algorithm, KeyPolicy, KeyPurpose, KeyState, SigningKey};
@@ -20,3 +24,4 @@ pub use page::{FormKey, PageToken};
 pub use refresh::{Judgement, OnReplay, RefreshPolicy, RefreshRow, RefreshState, RefreshToken};
 pub use seal::{InvalidMasterKey, MasterKey, SealError};
 pub use session::Session;
+pub use spent::SpentToken;

@@ -1,9 +1,9 @@
 //! What tokens ask of storage and of a signature library.
 
-use portcullis_kernel::{Instant, SessionId, StoreResult, TokenDigest, UserId};
+use portcullis_kernel::{Instant, SessionId, StoreResult, TokenDigest, TokenId, UserId};
 use zeroize::Zeroizing;
 
-use crate::{Algorithm, PublicJwk, RefreshRow, RefreshState, Session, SigningKey};
+use crate::{Algorithm, PublicJwk, RefreshRow, RefreshState, Session, SigningKey, SpentToken};
 
 /// A signature library: makes keys and loads them.
 pub trait Jose: Send + Sync {
@@ -123,4 +123,17 @@ pub trait SessionRepository {
     /// Removes at most `limit` refresh tokens that expired before `now`, and at most as many
     /// sessions that ended, reached their absolute end, or have no token left; says how many rows.
     fn delete_dead(&mut self, now: Instant, limit: u32) -> StoreResult<u64>;
+}
+
+/// Remembers access tokens that are dead before their time, each no longer than it could have lived.
+#[cfg_attr(feature = "mock", mockall::automock)]
+pub trait SpentTokenRepository {
+    /// Notes that a token is spent. Of any number of callers with one token, one is told `true`.
+    fn spend(&mut self, token: &SpentToken) -> StoreResult<bool>;
+
+    /// Whether a token is spent.
+    fn is_spent(&mut self, id: TokenId) -> StoreResult<bool>;
+
+    /// Removes at most `limit` tokens that need not be remembered at `now`; says how many.
+    fn delete_expired(&mut self, now: Instant, limit: u32) -> StoreResult<u64>;
 }

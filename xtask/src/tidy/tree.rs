@@ -13,7 +13,7 @@ const SKIPPED: [&str; 6] =
     [".git", "target", "portcullis-data", "node_modules", ".venv", "__pycache__"];
 
 /// Files whose text the rules read.
-const READ: [&str; 9] = ["rs", "md", "toml", "sql", "sh", "yml", "html", "css", "js"];
+const READ: [&str; 10] = ["rs", "md", "toml", "sql", "sh", "yml", "html", "css", "js", "py"];
 
 /// Text files with their content, and the paths of all files and folders, relative, with `/`.
 #[derive(Debug, Default)]

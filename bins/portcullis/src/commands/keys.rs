@@ -1,7 +1,10 @@
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use portcullis_flows::keys::{KeyError, RetireKey};
+use anyhow::{Context, Result, anyhow, bail};
+use portcullis_flows::{
+    Engine,
+    keys::{KeyError, RetireKey},
+};
 use portcullis_kernel::Instant;
 use portcullis_system::SystemEntropy;
 use portcullis_tokens::{KeyPurpose, SigningKey};
@@ -12,7 +15,7 @@ use super::Needs;
 use crate::{
     cli::{self, Keys},
     master_key, output,
-    settings::{Loaded, MasterKeySource, Problem, Problems},
+    settings::{AgentAlgorithm, Loaded, MasterKeySource, Problem, Problems},
     wiring,
 };
 
@@ -20,10 +23,14 @@ pub(super) fn run(command: Keys) -> Result<()> {
     match command {
         Keys::NewMaster { settings, file } => new_master(&settings, file),
         Keys::List { settings, json } => list(&settings, json),
-        Keys::Rotate { settings, now } => rotate(&settings, now),
+        Keys::Rotate { settings, purpose, alg, now } => rotate(&settings, purpose, alg, now),
         Keys::Retire { settings, kid, compromised } => {
             let how = if compromised { RetireKey::Compromised } else { RetireKey::Gently };
-            let key = super::engine(&settings, &Needs::Rows)?.retire_key(&kid, how)?;
+            let engine = super::engine(&settings, &Needs::Rows)?;
+            let key = match engine.retire_key(&kid, how) {
+                Err(KeyError::LastActive) => return Err(last_active(&engine, &kid)?),
+                retired => retired?,
+            };
             let until = key.removed_at.map(when).unwrap_or_default();
             output::print(&format!(
                 "{kid} signs no more; its tokens are refused from {until} on; running servers know \
@@ -86,18 +93,43 @@ fn list(settings: &cli::Settings, as_json: bool) -> Result<()> {
     output::table(headings, &rows)
 }
 
-fn rotate(settings: &cli::Settings, at_once: bool) -> Result<()> {
-    let engine = super::engine(settings, &Needs::MasterKey)?;
-    for purpose in KeyPurpose::ALL {
+fn rotate(
+    settings: &cli::Settings,
+    purpose: Option<KeyPurpose>,
+    algorithm: Option<AgentAlgorithm>,
+    at_once: bool,
+) -> Result<()> {
+    let mut loaded = Loaded::read(&settings.place())?;
+    if let Some(algorithm) = algorithm {
+        if purpose != Some(KeyPurpose::Agents) {
+            bail!("--alg is for --purpose agents: the other keys have one algorithm only");
+        }
+        loaded.settings.agents.algorithm = algorithm;
+    }
+    let engine = super::engine_of(&loaded, &Needs::MasterKey)?;
+    for purpose in KeyPurpose::ALL.into_iter().filter(|one| purpose.is_none_or(|it| it == *one)) {
         let key = engine.rotate_key(purpose, at_once).map_err(explain)?;
-        let from = when(key.active_from);
-        output::print(&format!(
-            "made {} for {}; it signs from {from} on",
-            key.kid,
-            purpose.as_str()
-        ))?;
+        let (kid, from) = (&key.kid, when(key.active_from));
+        let (purpose, algorithm) = (purpose.as_str(), key.algorithm.as_str());
+        output::print(&format!("made {kid} for {purpose} ({algorithm}); it signs from {from} on"))?;
     }
     Ok(())
+}
+
+/// The way to put another key in the place of one that cannot go yet.
+fn last_active(engine: &Engine, kid: &str) -> Result<anyhow::Error> {
+    let key = engine.list_keys()?.into_iter().find(|key| key.kid == kid);
+    let Some(SigningKey { purpose, algorithm, .. }) = key else {
+        return Ok(KeyError::NotFound.into());
+    };
+    let only = match purpose {
+        KeyPurpose::Agents => format!(" --purpose agents --alg {}", algorithm.as_str()),
+        purpose => format!(" --purpose {}", purpose.as_str()),
+    };
+    Ok(anyhow!(
+        "this is the only key that signs; `portcullis keys rotate{only} --now` puts another in its \
+         place first"
+    ))
 }
 
 fn rewrap(settings: &cli::Settings, file: &std::path::Path) -> Result<()> {

@@ -1,20 +1,24 @@
 //! One file a command.
 
+mod agent_keys;
+mod agents;
 mod config;
 mod invitations;
 mod keys;
 mod mail;
 mod migrate;
+mod resources;
 mod serve;
 mod users;
 
 use anyhow::Result;
-use portcullis_flows::Engine;
+use portcullis_flows::{Engine, agents::InvalidInput};
+use portcullis_kernel::{Classify, Field};
 
 use crate::{
     cli::{self, Command},
     logs, output,
-    settings::{Loaded, Problems},
+    settings::{Loaded, Problem, Problems},
     wiring::{self, Pending},
 };
 
@@ -28,6 +32,8 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Keys(command) => keys::run(command),
         Command::Users(command) => users::run(command),
+        Command::Agents(command) => agents::run(command),
+        Command::Resources(command) => resources::run(command),
         Command::Mail(command) => mail::run(command),
         Command::Config(command) => config::run(command),
         Command::Openapi => output::print(&portcullis_http::openapi()),
@@ -57,4 +63,25 @@ fn engine_of(loaded: &Loaded, needs: &Needs) -> Result<Engine> {
             wiring::engine_with_keys(loaded, database, master_key)
         }
     }
+}
+
+/// An option of the command line, as a use case takes it.
+fn given<T>(option: Option<T>) -> Field<T> {
+    option.map_or(Field::Absent, Field::Given)
+}
+
+/// What is wrong with what was typed, by the argument that says it.
+fn mistyped(invalid: &InvalidInput) -> Problems {
+    let argument = |field| match field {
+        "agent_name" => "name",
+        "email" => "--email",
+        "scopes" => "--scope",
+        "expires_in_days" => "--expires-in-days",
+        "allowed_cidrs" => "--allow-from",
+        "rate_limit_per_minute" => "--rate-limit",
+        "audience" => "--audience",
+        other => other,
+    };
+    let fields = invalid.fields().into_iter().flat_map(|fields| fields.iter());
+    Problems(fields.map(|(field, text)| Problem::of(argument(field), text)).collect())
 }

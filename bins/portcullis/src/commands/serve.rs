@@ -37,6 +37,7 @@ pub(super) fn run(arguments: &Serve) -> Result<()> {
     let mut background = Background::default();
     let fatal = open_keys(&engine, &mut background)?;
     background.read_keys(Arc::clone(&engine))?;
+    background.note_uses(Arc::clone(&engine))?;
     background.clean(Arc::clone(&engine))?;
     let options = loaded.settings.http();
     let (patience, stop) = (options.shutdown_timeout, background.stop());
@@ -48,8 +49,9 @@ pub(super) fn run(arguments: &Serve) -> Result<()> {
             post.map_or(Ok(()), |post| background.deliver(&engine, post, workers))
         };
         let served = listen(Arc::clone(&engine), options, fatal, stop, begin).await;
+        let noted = background.note_last_uses(engine);
         background.end(patience).await;
-        served
+        served.and(noted)
     })?;
     tracing::info!("stopped");
     Ok(())

@@ -1,5 +1,7 @@
 //! What every command asks of the settings, whether it serves or not.
 
+mod agents;
+
 use std::{fmt::Display, ops::RangeInclusive};
 
 use portcullis_credentials::Argon2Settings;
@@ -23,9 +25,11 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     checker.secrets(settings);
     checker.server(settings);
     checker.people(settings);
+    checker.agents(settings);
     checker.tokens(settings);
     checker.passwords(settings);
     checker.rate_limits(settings);
+    checker.agent_limits(settings);
     checker.problems
 }
 
@@ -136,9 +140,13 @@ impl Checker<'_> {
             self.refuse("refresh.absolute", text);
         }
         self.within("keys.lead", keys.lead, Span::seconds(0)..=Span::days(30));
-        if keys.linger.is_some_and(|linger| linger < tokens.access_ttl) {
-            let text =
-                format!("must not be shorter than tokens.access_ttl ({})", tokens.access_ttl);
+        let lives = [
+            ("tokens.access_ttl", tokens.access_ttl),
+            ("agents.token_ttl", settings.agents.token_ttl),
+        ];
+        let longer = |(_, life): &(&str, Span)| keys.linger.is_some_and(|linger| linger < *life);
+        if let Some((name, life)) = lives.into_iter().find(longer) {
+            let text = format!("must not be shorter than {name} ({life})");
             self.refuse("keys.linger", text);
         }
     }
@@ -168,10 +176,14 @@ impl Checker<'_> {
             ("verification_mail_long", &limits.verification_mail_long),
             ("notice", &limits.notice),
         ];
+        self.limits(&tables);
+        self.within("rate_limits.known_address_for", limits.known_address_for, DAY..=LONGEST);
+    }
+
+    fn limits(&mut self, tables: &[(&str, &Limit)]) {
         for (name, Limit { limit, window }) in tables {
             self.within(&format!("rate_limits.{name}.limit"), *limit, 1..=10_000);
             self.within(&format!("rate_limits.{name}.window"), *window, SECOND..=Span::days(31));
         }
-        self.within("rate_limits.known_address_for", limits.known_address_for, DAY..=LONGEST);
     }
 }

@@ -21,5 +21,5 @@ mod text;
 
 pub(crate) use loaded::{DatabaseTarget, Loaded, MasterKeySource, Place};
 pub(crate) use problem::{Problem, Problems};
-pub(crate) use sections::{LogFormat, LogLevel, MailTransport, Settings};
+pub(crate) use sections::{AgentAlgorithm, LogFormat, LogLevel, MailTransport, Settings};
 pub(crate) use start::StartMode;

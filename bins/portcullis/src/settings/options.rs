@@ -1,5 +1,7 @@
 //! From sections to the plain options of the crates that use them.
 
+mod agents;
+
 use std::num::NonZero;
 
 use portcullis_credentials::{Argon2Settings, PasswordPolicy};
@@ -24,7 +26,8 @@ impl Settings {
     /// The options of the domain.
     pub(crate) fn engine(&self) -> EngineOptions {
         let ttl = self.tokens.access_ttl.time();
-        let linger = self.keys.linger.map_or(ttl + Duration::MINUTE, Span::time);
+        let longest = ttl.max(self.agents.token_ttl.time());
+        let linger = self.keys.linger.map_or(longest + Duration::MINUTE, Span::time);
         let host = || self.public_url.as_ref().map(PublicUrl::host);
         let issuer = self.people.issuer.clone().or_else(host).unwrap_or_default();
         EngineOptions {
@@ -37,6 +40,7 @@ impl Settings {
             limits: self.limits(),
             registration: self.registration(),
             mailed: self.mailed(),
+            agents: self.agents(),
             page_session: self.pages.session_ttl.time(),
             audit_retention: self.audit.retention.time(),
         }
@@ -99,28 +103,23 @@ impl Settings {
 
     fn limits(&self) -> LimitOptions {
         let limits = &self.rate_limits;
-        // Names and what happens without the store are not settings.
         let built_in = LimitOptions::default();
-        let set = |policy: Policy, to: Limit| Policy {
-            limit: to.limit,
-            window: to.window.time(),
-            ..policy
-        };
         LimitOptions {
             enabled: limits.enabled,
-            register: set(built_in.register, limits.register),
-            sign_in: set(built_in.sign_in, limits.sign_in),
-            sign_in_failures: set(built_in.sign_in_failures, limits.sign_in_failures),
-            anonymous: set(built_in.anonymous, limits.anonymous),
-            principal: set(built_in.principal, limits.principal),
-            password_reset: set(built_in.password_reset, limits.password_reset),
-            reset_mail: set(built_in.reset_mail, limits.reset_mail),
-            verification_mail: set(built_in.verification_mail, limits.verification_mail),
-            verification_mail_long: set(
+            register: limited(built_in.register, limits.register),
+            sign_in: limited(built_in.sign_in, limits.sign_in),
+            sign_in_failures: limited(built_in.sign_in_failures, limits.sign_in_failures),
+            anonymous: limited(built_in.anonymous, limits.anonymous),
+            principal: limited(built_in.principal, limits.principal),
+            password_reset: limited(built_in.password_reset, limits.password_reset),
+            reset_mail: limited(built_in.reset_mail, limits.reset_mail),
+            verification_mail: limited(built_in.verification_mail, limits.verification_mail),
+            verification_mail_long: limited(
                 built_in.verification_mail_long,
                 limits.verification_mail_long,
             ),
-            notice: set(built_in.notice, limits.notice),
+            notice: limited(built_in.notice, limits.notice),
+            agents: self.agent_limits(),
             known_address_for: limits.known_address_for.time(),
         }
     }
@@ -186,6 +185,11 @@ impl Settings {
     }
 }
 
+/// Names and what happens without the store are not settings.
+fn limited(policy: Policy, to: Limit) -> Policy {
+    Policy { limit: to.limit, window: to.window.time(), ..policy }
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
@@ -209,6 +213,18 @@ mod tests {
         assert_eq!(ours.page_session, theirs.page_session);
         assert_eq!(ours.audit_retention, theirs.audit_retention);
         assert_eq!(Settings::default().pool(), PoolOptions::default());
+    }
+
+    #[test]
+    fn a_retired_key_outlives_the_longest_lived_token() {
+        let linger = |people: Span, agents: Span| {
+            let mut settings = Settings::default();
+            settings.tokens.access_ttl = people;
+            settings.agents.token_ttl = agents;
+            settings.engine().keys.linger
+        };
+        assert_eq!(linger(Span::minutes(15), Span::hours(2)), Duration::minutes(121));
+        assert_eq!(linger(Span::hours(3), Span::hours(2)), Duration::minutes(181));
     }
 
     #[test]

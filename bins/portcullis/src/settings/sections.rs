@@ -30,6 +30,11 @@ macro_rules! section {
     };
 }
 
+mod agents;
+
+pub(crate) use agents::AgentAlgorithm;
+pub(super) use agents::{AgentLimits, AgentRegistration, Agents, OauthLimits, Scope, Tries};
+
 section! {
     /// All settings.
     Settings {
@@ -40,6 +45,7 @@ section! {
         http: Http = Http::default(),
         database: Database = Database::default(),
         people: People = People::default(),
+        agents: Agents = Agents::default(),
         tokens: Tokens = Tokens::default(),
         refresh: Refresh = Refresh::default(),
         passwords: Passwords = Passwords::default(),
@@ -168,6 +174,8 @@ section! {
         verification_mail_long: Limit = Limit { limit: 10, window: Span::hours(24) },
         notice: Limit = Limit { limit: 5, window: Span::hours(1) },
         known_address_for: Span = Span::days(30),
+        agents: AgentLimits = AgentLimits::default(),
+        oauth: OauthLimits = OauthLimits::default(),
     }
 }
 

@@ -11,6 +11,8 @@
     reason = "all of it is test code"
 )]
 
+mod agent_commands;
+mod agents;
 mod browser;
 mod commands;
 mod crash;

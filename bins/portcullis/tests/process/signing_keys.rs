@@ -11,13 +11,37 @@ fn published(server: &Server) -> Vec<String> {
     people::published_kids(&mut server.client())
 }
 
-/// The kids of `keys list`, with their states.
-fn listed(home: &Home) -> Vec<(String, String)> {
+/// A key as `keys list` shows it.
+#[derive(Clone, Debug, PartialEq)]
+struct Key {
+    kid: String,
+    purpose: String,
+    alg: String,
+    state: String,
+}
+
+fn listed(home: &Home) -> Vec<Key> {
     let keys = home.run(&["keys", "list", "--json"]).succeeded();
     let keys: serde_json::Value = serde_json::from_str(&keys).unwrap();
-    let text = |key: &serde_json::Value, name: &str| key[name].as_str().unwrap().to_owned();
-    let keys = keys.as_array().unwrap();
-    keys.iter().map(|key| (text(key, "kid"), text(key, "state"))).collect()
+    let keys = keys.as_array().unwrap().iter().map(|key| {
+        let text = |name: &str| key[name].as_str().unwrap().to_owned();
+        Key { kid: text("kid"), purpose: text("purpose"), alg: text("alg"), state: text("state") }
+    });
+    keys.collect()
+}
+
+fn listed_for(home: &Home, purpose: &str, alg: &str) -> Vec<Key> {
+    let keys = listed(home).into_iter();
+    keys.filter(|key| key.purpose == purpose && key.alg == alg).collect()
+}
+
+fn states(keys: &[Key]) -> Vec<&str> {
+    keys.iter().map(|key| key.state.as_str()).collect()
+}
+
+fn sorted(mut kids: Vec<String>) -> Vec<String> {
+    kids.sort();
+    kids
 }
 
 #[test]
@@ -31,10 +55,9 @@ fn j10_f6_a_rotation_by_command_reaches_every_instance_and_refuses_no_token() {
 
     home.run(&["keys", "rotate"]).succeeded();
     home.run(&["keys", "rotate", "--now"]).succeeded();
-    let keys = listed(&home);
-    let states: Vec<_> = keys.iter().map(|(_, state)| state.as_str()).collect();
-    assert_eq!(states, ["retired", "retired", "active"], "{keys:?}");
-    let new = &keys[2].0;
+    let keys = listed_for(&home, "people", "RS256");
+    assert_eq!(states(&keys), ["retired", "retired", "active"], "{keys:?}");
+    let new = &keys[2].kid;
     wait_until("both publish the new key", HEARD, || {
         servers.iter().all(|server| {
             server.client().ask(&old.me()).with_status(200);
@@ -50,7 +73,7 @@ fn j10_f6_a_rotation_by_command_reaches_every_instance_and_refuses_no_token() {
 
     let complaint = home.run(&["keys", "retire", new]).failed();
     assert!(complaint.contains("only key that signs"), "{complaint}");
-    home.run(&["keys", "retire", &keys[0].0, "--compromised"]).succeeded();
+    home.run(&["keys", "retire", &keys[0].kid, "--compromised"]).succeeded();
     wait_until("both refuse what the compromised key signed", HEARD, || {
         clients.iter_mut().all(|client| client.send(&old.me()).status() == 401)
     });
@@ -85,12 +108,15 @@ fn a_planned_rotation_publishes_the_key_before_it_signs(home: &mut Home) {
     let account = Account::new();
     let first = account.register(&mut server.client());
     home.run(&["keys", "rotate"]).succeeded();
-    let keys = listed(home);
-    assert_eq!((keys[0].1.as_str(), keys[1].1.as_str()), ("active", "published"), "{keys:?}");
+    for (purpose, alg) in [("people", "RS256"), ("agents", "ES256")] {
+        let keys = listed_for(home, purpose, alg);
+        assert_eq!(states(&keys), ["active", "published"], "{keys:?}");
+    }
+    let kids = listed(home).into_iter().map(|key| key.kid).collect();
     server.kill();
 
     let server = home.start();
-    assert_eq!(published(&server).len(), 2);
+    assert_eq!(sorted(published(&server)), sorted(kids));
     let second = account.signed_in(&mut server.client());
     assert_eq!(second.kid(), first.kid());
     server.client().ask(&first.me()).with_status(200);
@@ -99,6 +125,7 @@ fn a_planned_rotation_publishes_the_key_before_it_signs(home: &mut Home) {
 fn a_rewrapped_key_is_the_same_key(home: &mut Home) {
     let server = home.start();
     let tokens: Tokens = Account::new().register(&mut server.client());
+    let kids = published(&server);
     server.kill();
     let new = home.path().join("new.key").display().to_string();
     home.run(&["keys", "new-master", "--file", &new]).succeeded();
@@ -113,12 +140,59 @@ fn a_rewrapped_key_is_the_same_key(home: &mut Home) {
     assert!(complaint.contains("not the one that sealed"), "{complaint}");
     home.set("master_key_file", &new);
     let server = home.start();
-    assert_eq!(published(&server), [tokens.kid()]);
+    assert_eq!(published(&server), kids);
     server.client().ask(&tokens.me()).with_status(200);
     tokens.rotate(&mut server.client());
 }
 
+fn a_rotation_may_be_of_one_purpose_and_algorithm(home: &mut Home) {
+    let server = home.start();
+    let before = listed(home);
+    assert_eq!(before.len(), 4, "{before:?}");
+    assert!(states(&before).iter().all(|state| *state == "active"), "{before:?}");
+    let said = home.run(&["keys", "rotate", "--purpose", "agents", "--now"]).succeeded();
+    assert!(said.contains("for agents (ES256)") && said.lines().count() == 1, "{said}");
+    assert_eq!(states(&listed_for(home, "agents", "ES256")), ["retired", "active"]);
+    let said = home.run(&["keys", "rotate", "--purpose", "people"]).succeeded();
+    assert!(said.contains("for people (RS256)") && said.lines().count() == 1, "{said}");
+
+    // One that waits for the setting may be known to others, too.
+    let idle = &listed_for(home, "agents", "EdDSA")[0].kid;
+    let retire = ["keys", "retire", idle, "--compromised"];
+    let complaint = home.run(&retire).failed();
+    let way = "portcullis keys rotate --purpose agents --alg EdDSA --now";
+    assert!(complaint.contains(way), "{complaint}");
+    let way: Vec<_> = way.split(' ').skip(1).collect();
+    home.run(&way).succeeded();
+    home.run(&retire).succeeded();
+    assert_eq!(states(&listed_for(home, "agents", "EdDSA")), ["removed", "active"]);
+    assert_eq!(listed_for(home, "agents", "RS256").len(), 1, "the others are as they were");
+    server.kill();
+    assert!(!published(&home.start()).contains(idle));
+}
+
+/// Keys that an operator made before the first start are those of the server, which makes the rest.
+fn keys_may_be_made_before_the_first_start(home: &mut Home) {
+    home.run(&["keys", "new-master"]).succeeded();
+    home.run(&["migrate"]).succeeded();
+    for _ in 0..3 {
+        home.run(&["keys", "rotate", "--now"]).succeeded();
+    }
+    let made = listed(home).into_iter().map(|key| key.kid).collect::<Vec<_>>();
+    let server = home.start();
+    let published = published(&server);
+    assert!(made.iter().all(|kid| published.contains(kid)), "{made:?} {published:?}");
+    for alg in ["ES256", "EdDSA", "RS256"] {
+        let keys = listed_for(home, "agents", alg);
+        assert_eq!(states(&keys).last(), Some(&"active"), "{alg}: {keys:?}");
+    }
+    let tokens = Account::new().register(&mut server.client());
+    assert!(made.contains(&tokens.kid()));
+}
+
 each_database!(
+    a_rotation_may_be_of_one_purpose_and_algorithm,
+    keys_may_be_made_before_the_first_start,
     a_planned_rotation_publishes_the_key_before_it_signs,
     a_rewrapped_key_is_the_same_key,
 );

@@ -1,9 +1,15 @@
 //! The files of `crates/email/templates`.
 
 /// What a kind of letter has: `<kind>.txt` and `<kind>.html`.
-pub(super) const KINDS: [&str; 14] = [
+pub(super) const KINDS: [&str; 20] = [
     "account_deleted",
     "account_reclaimed",
+    "agent_deleted",
+    "agent_email_change_asked",
+    "agent_email_changed",
+    "agent_recovered",
+    "agent_recovery_codes",
+    "agent_verify_email",
     "confirm_deletion",
     "confirm_new_email",
     "email_change_asked",
@@ -25,11 +31,23 @@ macro_rules! files {
 }
 
 /// Every template by its file name.
-pub(super) const FILES: [(&str, &str); 31] = files![
+pub(super) const FILES: [(&str, &str); 43] = files![
     "account_deleted.html",
     "account_deleted.txt",
     "account_reclaimed.html",
     "account_reclaimed.txt",
+    "agent_deleted.html",
+    "agent_deleted.txt",
+    "agent_email_change_asked.html",
+    "agent_email_change_asked.txt",
+    "agent_email_changed.html",
+    "agent_email_changed.txt",
+    "agent_recovered.html",
+    "agent_recovered.txt",
+    "agent_recovery_codes.html",
+    "agent_recovery_codes.txt",
+    "agent_verify_email.html",
+    "agent_verify_email.txt",
     "confirm_deletion.html",
     "confirm_deletion.txt",
     "confirm_new_email.html",

@@ -1,13 +1,13 @@
 //! What a template is told.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, slice};
 
 use minijinja::Value;
 use portcullis_kernel::{ExposeSecret, Instant};
 use time::{Duration, UtcOffset, macros::format_description};
 
 use super::Branding;
-use crate::{Carried, Content, Letter};
+use crate::{Carried, Content, Letter, RecoverableAgent};
 
 /// The variables of one letter, and what it carries.
 pub(super) struct Facts {
@@ -20,15 +20,16 @@ pub(super) struct Facts {
 pub(super) enum Carries {
     Nothing,
     Token { token: String, link: String },
-    Code(String),
+    Codes(Vec<String>),
 }
 
 impl Carries {
     /// What has to stay between the server and the reader.
-    pub(super) fn secret(&self) -> Option<&str> {
+    pub(super) fn secrets(&self) -> &[String] {
         match self {
-            Self::Nothing => None,
-            Self::Token { token: secret, .. } | Self::Code(secret) => Some(secret),
+            Self::Nothing => &[],
+            Self::Token { token, .. } => slice::from_ref(token),
+            Self::Codes(codes) => codes,
         }
     }
 }
@@ -72,7 +73,7 @@ impl Facts {
             Content::ConfirmNewEmail { code, expires_at } => {
                 let code = code.expose_secret().to_owned();
                 self.put("code", code.as_str());
-                self.carries = Carries::Code(code);
+                self.carries = Carries::Codes(vec![code]);
                 self.end(asked_at, *expires_at);
             }
             Content::AccountReclaimed { opened_at, opened_from, token } => {
@@ -95,8 +96,43 @@ impl Facts {
             Content::EmailChanged {} | Content::NewEmailTaken {} | Content::NewSignIn {} => {
                 self.put("link", format!("{origin}/account"));
             }
+            Content::AgentVerifyEmail { name, agent, token, expires_at } => {
+                self.agent(name, agent);
+                self.act(format!("{origin}/verify-email?token="), token);
+                self.end(asked_at, *expires_at);
+            }
+            Content::AgentRecoveryCodes { agents, expires_at } => {
+                self.recoverable(agents);
+                self.end(asked_at, *expires_at);
+            }
+            Content::AgentRecovered { name, agent, keys_revoked } => {
+                self.agent(name, agent);
+                self.put("keys_revoked", *keys_revoked);
+            }
+            Content::AgentEmailChangeAsked { name, agent }
+            | Content::AgentEmailChanged { name, agent }
+            | Content::AgentDeleted { name, agent } => self.agent(name, agent),
             Content::AccountDeleted {} | Content::Test {} => {}
         }
+    }
+
+    fn agent(&mut self, name: &str, id: &str) {
+        self.put("agent_name", name);
+        self.put("agent_id", id);
+    }
+
+    fn recoverable(&mut self, agents: &[RecoverableAgent]) {
+        let listed = |recoverable: &RecoverableAgent| {
+            let RecoverableAgent { name, agent, code } = recoverable;
+            Value::from_pairs([
+                ("name", name.as_str()),
+                ("id", agent.as_str()),
+                ("code", code.expose_secret()),
+            ])
+        };
+        self.put("agents", agents.iter().map(listed).collect::<Vec<_>>());
+        let codes = agents.iter().map(|agent| agent.code.expose_secret().to_owned());
+        self.carries = Carries::Codes(codes.collect());
     }
 
     fn act(&mut self, until_token: String, token: &Carried) {

@@ -23,7 +23,7 @@ pub(super) fn check(message: &Message, kind: &str, carries: &Carries) -> Result<
     if subject.chars().count() > LONGEST_SUBJECT {
         return Err(flaw("txt", "its subject is longer than 200 characters"));
     }
-    if carries.secret().is_some_and(|secret| subject.contains(secret)) {
+    if carries.secrets().iter().any(|secret| subject.contains(secret)) {
         return Err(flaw("txt", "its subject tells the token or code, which previews would show"));
     }
     match carries {
@@ -37,12 +37,15 @@ pub(super) fn check(message: &Message, kind: &str, carries: &Carries) -> Result<
             }
             Ok(())
         }
-        Carries::Code(code) => {
-            if !message.text.lines().any(|line| line.trim() == code) {
-                return Err(flaw("txt", "it lacks the code, {{ code }}, alone on a line"));
-            }
-            if !message.html.contains(&escaped(code)) {
-                return Err(flaw("html", "it lacks the code, {{ code }}"));
+        Carries::Codes(codes) => {
+            let alone = |part: &str, code: &str| part.lines().any(|line| line.trim() == code);
+            for code in codes {
+                if !alone(&message.text, code) {
+                    return Err(flaw("txt", "it lacks a code alone on a line"));
+                }
+                if !alone(&message.html, &escaped(code)) {
+                    return Err(flaw("html", "it lacks a code alone on a line"));
+                }
             }
             Ok(())
         }

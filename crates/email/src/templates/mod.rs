@@ -73,11 +73,11 @@ impl Templates {
     /// The message that tells a letter.
     ///
     /// # Errors
-    /// [`TemplateError`]; it never shows the secret that the letter carries.
+    /// [`TemplateError`]; it never shows a secret that the letter carries.
     pub fn render(&self, letter: &Letter) -> Result<Message, TemplateError> {
         let facts = Facts::of(letter, &self.branding);
         self.message(letter, &facts).map_err(|mut error| {
-            if let Some(secret) = facts.carries.secret() {
+            for secret in facts.carries.secrets() {
                 error.cause = error.cause.replace(secret, "…");
             }
             error

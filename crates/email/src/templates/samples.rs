@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use portcullis_kernel::{Instant, SecretString};
 use time::{Duration, macros::datetime};
 
-use crate::{Asked, Carried, Content, Letter};
+use crate::{Asked, Carried, Content, Letter, RecoverableAgent};
 
 const ASKED_AT: Instant = datetime!(2026-11-21 18:41:19 UTC);
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 77));
@@ -25,8 +25,14 @@ pub(super) fn letters() -> Vec<Letter> {
 }
 
 fn contents() -> Vec<Content> {
+    let mut contents = of_people();
+    contents.extend(of_agents());
+    contents.push(Content::Test {});
+    contents
+}
+
+fn of_people() -> Vec<Content> {
     let opened_at = ASKED_AT - Duration::days(3);
-    let after = |life: Duration| ASKED_AT + life;
     let reclaimed = |opened_from: Option<&str>, token: Option<Carried>| Content::AccountReclaimed {
         opened_at,
         opened_from: opened_from.map(str::to_owned),
@@ -53,8 +59,38 @@ fn contents() -> Vec<Content> {
         Content::RefreshReplayed { everywhere: false },
         Content::AccountDeleted {},
         Content::Invitation { token: token("inv_"), expires_at: after(Duration::days(7)) },
-        Content::Test {},
     ]
+}
+
+fn of_agents() -> Vec<Content> {
+    let name = || "build-bot".to_owned();
+    let agent = || "agt_9c1e84d2a07b4f6389e5c2d1b0a7f346".to_owned();
+    let recoverable = |name, agent, code: &str| {
+        let code = SecretString::from(code).into();
+        RecoverableAgent { name, agent, code }
+    };
+    let build_bot = || recoverable(name(), agent(), "034719");
+    let other = "agt_2f60b3a99d814c07ae5f1d72c8e4b095".to_owned();
+    let night_watch = recoverable("Night-Watch-7".to_owned(), other, "886203");
+    let codes =
+        |agents| Content::AgentRecoveryCodes { agents, expires_at: after(Duration::minutes(15)) };
+    let recovered =
+        |keys_revoked| Content::AgentRecovered { name: name(), agent: agent(), keys_revoked };
+    let (token, expires_at) = (token("evt_"), after(Duration::HOUR));
+    vec![
+        Content::AgentVerifyEmail { name: name(), agent: agent(), token, expires_at },
+        codes(vec![night_watch, build_bot()]),
+        codes(vec![build_bot()]),
+        recovered(false),
+        recovered(true),
+        Content::AgentEmailChangeAsked { name: name(), agent: agent() },
+        Content::AgentEmailChanged { name: name(), agent: agent() },
+        Content::AgentDeleted { name: name(), agent: agent() },
+    ]
+}
+
+fn after(life: Duration) -> Instant {
+    ASKED_AT + life
 }
 
 fn token(prefix: &str) -> Carried {

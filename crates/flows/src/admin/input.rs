@@ -1,15 +1,15 @@
-use std::str::FromStr;
+use std::{fmt::Display, str::FromStr};
 
 use portcullis_identity::{EmailAddress, Role, UserFilter, UserStatus};
 use portcullis_kernel::{
-    Cursor, Field, FieldErrors, InvalidCursor, InvitationId, PageRequest, UserId,
+    Cursor, Field, FieldErrors, InvalidCursor, InvitationId, PageRequest, Place, Slice, UserId,
 };
 
-use super::users::MOST_ROWS;
-use crate::Invalid;
+use crate::{
+    Invalid,
+    rows::{ROWS, rows},
+};
 
-/// Rows of a page when nobody says how many.
-const ROWS: u32 = 50;
 /// No address is longer.
 const MOST_BYTES: usize = 254;
 
@@ -79,6 +79,15 @@ impl ListInput {
         });
         PageRequest { after, limit }
     }
+
+    /// The same for a list in the order of time.
+    pub(super) fn judge_slice<Id: FromStr + Display>(self, errors: &mut FieldErrors) -> Slice<Id> {
+        let limit = errors.optional("limit", self.limit, rows).unwrap_or(ROWS);
+        let after = errors.optional("cursor", self.cursor, |raw| {
+            Cursor::decode(&raw).and_then(|cursor| Place::of(&cursor))
+        });
+        Slice { after, limit }
+    }
 }
 
 impl SetRole {
@@ -93,13 +102,7 @@ impl SetRole {
     }
 }
 
-fn rows(raw: String) -> Result<u32, &'static str> {
-    let digits = !raw.is_empty() && raw.bytes().all(|b| b.is_ascii_digit());
-    let rows = raw.parse().ok().filter(|rows| digits && (1..=MOST_ROWS).contains(rows));
-    rows.ok_or("must be a whole number from 1 to 200")
-}
-
-fn part_of_address(raw: String) -> Result<String, &'static str> {
+pub(super) fn part_of_address(raw: String) -> Result<String, &'static str> {
     let text = raw.trim();
     // PostgreSQL takes no NUL.
     if text.is_empty() || text.len() > MOST_BYTES || text.chars().any(char::is_control) {

@@ -4,10 +4,7 @@ use portcullis_kernel::{Origin, Page, PageRequest, StoreResult, UserId};
 use portcullis_storage::{StorageExt, UnitOfWork};
 use portcullis_tokens::Session;
 
-use crate::{Engine, Fault, error::classify, people::erase};
-
-/// Most rows of one page.
-pub(super) const MOST_ROWS: u32 = 200;
+use crate::{Engine, Fault, error::classify, rows::MOST_ROWS};
 
 /// An account and what belongs to it, for an operator.
 #[derive(Clone, Debug)]
@@ -100,7 +97,7 @@ impl Engine {
         refuse_own(id, actor)?;
         let detail = Some(role.as_str());
         self.change(id, Action::RoleChanged, detail, actor, origin, |uow| {
-            uow.users().set_role(id, role)
+            Ok(uow.users().set_role(id, role)?)
         })
     }
 
@@ -134,7 +131,7 @@ impl Engine {
         origin: &Origin,
     ) -> Result<(), FindUserError> {
         self.change(id, Action::UserResumed, None, actor, origin, |uow| {
-            uow.users().set_status(id, UserStatus::Active)
+            Ok(uow.users().set_status(id, UserStatus::Active)?)
         })
     }
 
@@ -168,10 +165,11 @@ impl Engine {
         origin: &Origin,
     ) -> Result<(), FindUserError> {
         refuse_own(id, actor)?;
+        let now = self.now();
         self.change(id, Action::UserDeleted, None, actor, origin, |uow| {
             let user = uow.users().lock(id)?;
             if let Some(user) = &user {
-                erase(uow, user)?;
+                self.erase(uow, user, now)?;
             }
             Ok(user.is_some())
         })
@@ -184,7 +182,7 @@ impl Engine {
         detail: Option<&str>,
         actor: Actor,
         origin: &Origin,
-        work: impl Fn(&mut dyn UnitOfWork) -> StoreResult<bool>,
+        work: impl Fn(&mut dyn UnitOfWork) -> Result<bool, Fault>,
     ) -> Result<(), FindUserError> {
         let event = self.event(action, actor, origin, self.now()).map_err(Fault::from)?.about(id);
         let event = match detail {

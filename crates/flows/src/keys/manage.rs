@@ -4,7 +4,8 @@ use portcullis_audit::{Action, Actor};
 use portcullis_kernel::{Instant, Origin, StoreError, UniqueKey};
 use portcullis_storage::{StorageExt, UnitOfWork};
 use portcullis_tokens::{
-    KeyPolicy, KeyPurpose, KeySet, KeyState, LoadKeysError, MasterKey, SealError, SigningKey,
+    Algorithm, KeyPolicy, KeyPurpose, KeySet, KeyState, LoadKeysError, MasterKey, SealError,
+    SigningKey,
 };
 use time::Duration;
 
@@ -73,7 +74,7 @@ impl Engine {
         Ok(self.stored_keys()?)
     }
 
-    /// Makes the next key of a purpose. It is published now and signs after the lead, when the keys
+    /// Makes the next key of a purpose, for the algorithm that is in use. It is published now and signs after the lead, when the keys
     /// before it retire; with `at_once` it signs now, and verifiers that cache the key set meet it
     /// before they know it.
     ///
@@ -87,8 +88,11 @@ impl Engine {
         opened.map_err(OpenKeysError::from)?;
         let last = stored.iter().filter(|key| key.purpose == purpose).map(|key| key.generation);
         let generation = last.max().unwrap_or(0) + 1;
-        let lead = if at_once || generation == 1 { Duration::ZERO } else { policy.lead };
-        let next = self.new_key(purpose, generation, now, lead)?;
+        let algorithm = self.algorithm_of(purpose);
+        let is_first =
+            stored.iter().all(|key| key.purpose != purpose || key.algorithm != algorithm);
+        let lead = if at_once || is_first { Duration::ZERO } else { policy.lead };
+        let next = self.new_key(purpose, algorithm, generation, now, lead)?;
         let event = self
             .event(Action::KeyCreated, Actor::Operator, &Origin::local(), now)
             .map_err(Fault::from)?
@@ -97,7 +101,7 @@ impl Engine {
             uow.signing_keys().insert(&next)?;
             // Read anew, and held: a key may have been retired while the next one was made.
             let keys = uow.signing_keys().lock()?;
-            set_ends(uow, &hand_over(keys, purpose, now, policy))?;
+            set_ends(uow, &hand_over(keys, purpose, algorithm, now, policy))?;
             uow.audit().append(&event)
         });
         match done {
@@ -124,7 +128,7 @@ impl Engine {
             let key = plan_end(&keys, kid, how, now, policy.linger)?;
             keys.retain(|other| other.kid != kid);
             set_ends(uow, std::slice::from_ref(&key))?;
-            set_ends(uow, &hand_over(keys, key.purpose, now, policy))?;
+            set_ends(uow, &hand_over(keys, key.purpose, key.algorithm, now, policy))?;
             uow.audit().append(&event)?;
             Ok(key)
         })
@@ -156,6 +160,13 @@ impl Engine {
         })
     }
 
+    fn algorithm_of(&self, purpose: KeyPurpose) -> Algorithm {
+        match purpose {
+            KeyPurpose::Agents => self.options.agents.token.algorithm,
+            _ => Algorithm::Rs256,
+        }
+    }
+
     fn reseal(&self, key: &SigningKey, new: &MasterKey) -> Result<(Vec<u8>, String), KeyError> {
         let given = self.master_key.id();
         if key.sealed_by != given {
@@ -170,15 +181,18 @@ impl Engine {
     }
 }
 
-/// Plans that each key of a purpose signs until a later one begins, and the last one without end.
+/// Plans that each key of a purpose and algorithm signs until a later one begins, and the last one without end.
 fn hand_over(
     mut keys: Vec<SigningKey>,
     purpose: KeyPurpose,
+    algorithm: Algorithm,
     now: Instant,
     policy: KeyPolicy,
 ) -> Vec<SigningKey> {
     let goes_on = |key: &SigningKey| {
-        key.purpose == purpose && matches!(key.state(now), KeyState::Published | KeyState::Active)
+        key.purpose == purpose
+            && key.algorithm == algorithm
+            && matches!(key.state(now), KeyState::Published | KeyState::Active)
     };
     keys.retain(goes_on);
     keys.sort_by_key(|key| Reverse(key.generation));
@@ -216,7 +230,10 @@ fn plan_end(
         _ => {}
     }
     let another_signs = keys.iter().any(|other| {
-        other.kid != kid && other.purpose == key.purpose && other.state(now) == KeyState::Active
+        other.kid != kid
+            && other.purpose == key.purpose
+            && other.algorithm == key.algorithm
+            && other.state(now) == KeyState::Active
     });
     if !another_signs {
         return Err(KeyError::LastActive);

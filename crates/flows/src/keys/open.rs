@@ -4,7 +4,7 @@ use portcullis_audit::{Action, Actor};
 use portcullis_kernel::{Classify, Instant, Origin, StoreError, UniqueKey};
 use portcullis_storage::StorageExt;
 use portcullis_tokens::{
-    KeyPurpose, KeySet, LoadKeysError, SignError, SigningKey, ports::JoseError,
+    Algorithm, KeyPurpose, KeySet, LoadKeysError, SignError, SigningKey, ports::JoseError,
 };
 use time::Duration;
 
@@ -42,8 +42,8 @@ impl From<StoreError> for OpenKeysError {
 }
 
 impl Engine {
-    /// Opens the stored signing keys, and makes the very first of each purpose, which signs at once.
-    /// Where any is stored none is ever made here: what cannot be opened is an error.
+    /// Opens the stored signing keys, and makes the very first of each purpose and algorithm, which signs
+    /// at once. Where any is stored none is ever made here: what cannot be opened is an error.
     ///
     /// # Errors
     /// [`OpenKeysError`].
@@ -52,16 +52,13 @@ impl Engine {
         // Before anything is made: a wrong master key must not add keys of its own.
         let now = self.now();
         let opened = KeySet::load(stored.clone(), &self.master_key, self.jose.as_ref(), now)?;
-        let lacking: Vec<KeyPurpose> = KeyPurpose::ALL
-            .into_iter()
-            .filter(|purpose| !stored.iter().any(|key| key.purpose == *purpose))
-            .collect();
+        let lacking = first_keys(&stored);
         if lacking.is_empty() {
             self.put_keys(opened, now);
             return Ok(());
         }
-        for purpose in lacking {
-            let key = self.new_key(purpose, 1, now, Duration::ZERO)?;
+        for (purpose, algorithm, generation) in lacking {
+            let key = self.new_key(purpose, algorithm, generation, now, Duration::ZERO)?;
             match self.store_first(&key, now) {
                 // Another instance that starts beside this one was faster.
                 Err(Fault::Store(StoreError::Conflict(UniqueKey::SigningKeyGeneration))) => {}
@@ -123,11 +120,11 @@ impl Engine {
     pub(crate) fn new_key(
         &self,
         purpose: KeyPurpose,
+        algorithm: Algorithm,
         generation: i32,
         now: Instant,
         lead: Duration,
     ) -> Result<SigningKey, OpenKeysError> {
-        let algorithm = purpose.algorithm();
         let pair = self.jose.generate(algorithm)?;
         let kid = pair.public.thumbprint();
         let context = SigningKey::seal_context(&kid);
@@ -156,4 +153,19 @@ impl Engine {
             Ok(uow.audit().append(&event)?)
         })
     }
+}
+
+/// The keys that are to be made so that there is one of each purpose and algorithm. Of two instances that
+/// make one at once, the generation lets one lose.
+fn first_keys(stored: &[SigningKey]) -> Vec<(KeyPurpose, Algorithm, i32)> {
+    let of = |purpose| {
+        let keys: Vec<_> = stored.iter().filter(|key| key.purpose == purpose).collect();
+        let last = keys.iter().map(|key| key.generation).max().unwrap_or(0);
+        let lacks = move |algorithm: &Algorithm| keys.iter().all(|key| key.algorithm != *algorithm);
+        let lacking = purpose.algorithms().iter().copied().filter(lacks);
+        (last + 1..)
+            .zip(lacking)
+            .map(move |(generation, algorithm)| (purpose, algorithm, generation))
+    };
+    KeyPurpose::ALL.into_iter().flat_map(of).collect()
 }

@@ -1,5 +1,7 @@
 use portcullis_audit::{Action, Actor};
-use portcullis_email::{Asked, Content, Letter, OutboxEntry, Parcel, deferred_for, retry_after};
+use portcullis_email::{
+    Asked, Content, Letter, OutboxEntry, Parcel, RequestKind, deferred_for, retry_after,
+};
 use portcullis_identity::EmailAddress;
 use portcullis_kernel::{Instant, MailId, Origin};
 use portcullis_storage::StorageExt;
@@ -150,10 +152,22 @@ impl Engine {
     }
 
     /// Whether a mail is still worth delivering. What it carries dies with its row, which takes the
-    /// mail along; what is left to ask is time, and the session of a change of address.
+    /// mail along; what is left to ask is time, whether a request for recovery codes is still the newest
+    /// and its codes are still good for anything, and the session of a change of address.
     fn is_live(&self, entry: &OutboxEntry, now: Instant) -> Result<bool, Fault> {
         if entry.expires_at <= now {
             return Ok(false);
+        }
+        if let Some(recovery) = entry.recovery {
+            return self.storage.read(|uow| -> Result<bool, Fault> {
+                if uow.recoveries().find_open(recovery, now)?.is_none() {
+                    return Ok(false);
+                }
+                // The request comes before its codes.
+                let codes = uow.recoveries().codes(&[recovery])?;
+                let asked = entry.kind == RequestKind::Recovery.as_str();
+                Ok(asked || codes.iter().any(|code| code.used_at.is_none()))
+            });
         }
         let Some(change) = entry.change else { return Ok(true) };
         self.storage.read(|uow| -> Result<bool, Fault> {
@@ -173,6 +187,10 @@ impl Engine {
         let event = event.with_detail(detail);
         let event = match entry.user {
             Some(user) => event.about(user),
+            None => event,
+        };
+        let event = match entry.agent {
+            Some(agent) => event.about_agent(agent),
             None => event,
         };
         self.storage.transact(|uow| {

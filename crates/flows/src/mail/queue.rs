@@ -1,7 +1,7 @@
 use portcullis_credentials::{MailedKind, MailedToken, PlainMailedToken};
 use portcullis_email::{Asked, Content, Letter, OutboxEntry, Parcel};
-use portcullis_identity::User;
-use portcullis_kernel::{Instant, MailId, StoreResult};
+use portcullis_identity::{Agent, EmailAddress, User};
+use portcullis_kernel::{AgentId, Instant, MailId, StoreResult};
 use portcullis_limits::{BucketKey, Policy};
 use portcullis_storage::UnitOfWork;
 use time::Duration;
@@ -38,6 +38,9 @@ impl Engine {
             token: None,
             change: None,
             invitation: None,
+            agent: None,
+            agent_token: None,
+            recovery: None,
             sealed: self.seal_parcel(id, parcel)?,
             sealed_by: self.master_key.id(),
             created_at: now,
@@ -68,6 +71,22 @@ impl Engine {
         let letter = Letter { to: user.email.delivery().to_owned(), asked, content };
         let mut mail = self.mail(&Parcel::Letter(letter), now, expires_at)?;
         mail.user = Some(user.id);
+        Ok(mail)
+    }
+
+    /// A mail to an address of an agent, that goes when the agent goes.
+    pub(crate) fn mail_for_agent(
+        &self,
+        agent: AgentId,
+        to: &EmailAddress,
+        content: Content,
+        asked: Asked,
+        now: Instant,
+        expires_at: Instant,
+    ) -> Result<OutboxEntry, Fault> {
+        let letter = Letter { to: to.delivery().to_owned(), asked, content };
+        let mut mail = self.mail(&Parcel::Letter(letter), now, expires_at)?;
+        mail.agent = Some(agent);
         Ok(mail)
     }
 
@@ -116,13 +135,44 @@ impl Engine {
         if !user.is_verified() {
             return Ok(());
         }
-        let policy = self.options.limits.notice;
-        let bucket = BucketKey::principal(&policy, format_args!("{}|{}", content.kind(), user.id));
-        if self.allows_mail(uow, &[(bucket, policy)], now)? {
+        if self.allows_notice(uow, content.kind(), user.id, now)? {
             let expires_at = now + self.options.mailed.notice;
             uow.outbox().insert(&self.mail_to(user, content, asked, now, expires_at)?)?;
         }
         Ok(())
+    }
+
+    /// Tells the proven address of an agent something, if there is one and it was not told this too
+    /// often of late.
+    pub(crate) fn notify_agent(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        agent: &Agent,
+        content: Content,
+        asked: Asked,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let Some(proven) = &agent.email else { return Ok(()) };
+        if self.allows_notice(uow, content.kind(), agent.id, now)? {
+            let expires_at = now + self.options.mailed.notice;
+            let to = &proven.address;
+            let mail = self.mail_for_agent(agent.id, to, content, asked, now, expires_at)?;
+            uow.outbox().insert(&mail)?;
+        }
+        Ok(())
+    }
+
+    /// Whether one more mail of a kind may tell an account something. Counts it if so.
+    fn allows_notice(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        kind: &str,
+        account: impl std::fmt::Display,
+        now: Instant,
+    ) -> StoreResult<bool> {
+        let policy = self.options.limits.notice;
+        let bucket = BucketKey::principal(&policy, format_args!("{kind}|{account}"));
+        self.allows_mail(uow, &[(bucket, policy)], now)
     }
 
     /// Whether one more mail that proves an address may go to it. Counts it if so.

@@ -1,7 +1,7 @@
 use portcullis_identity::User;
 use portcullis_kernel::{Instant, SessionId, StoreError};
 use portcullis_storage::StorageExt;
-use portcullis_tokens::InvalidJwt;
+use portcullis_tokens::{InvalidJwt, KeySet, PersonToken};
 
 use crate::{Engine, Fault, error::classify, keys::OpenKeysError};
 
@@ -40,15 +40,8 @@ impl Engine {
     /// [`AuthenticateError`].
     pub fn authenticate(&self, token: &str) -> Result<Caller, AuthenticateError> {
         let now = self.now();
-        let policy = &self.options.access;
-        let verified = match policy.verify(&self.keys.current(), token, now) {
-            // Another instance may have begun to sign with a key that this one has not read yet.
-            Err(InvalidJwt::UnknownKey) if self.reread_keys(now)? => {
-                policy.verify(&self.keys.current(), token, now)
-            }
-            verified => verified,
-        };
-        let (user, session) = verified.map_err(|_| AuthenticateError::Refused)?;
+        let token = self.verify_person_token(token, now)?.ok_or(AuthenticateError::Refused)?;
+        let (user, session) = (token.user, token.session);
         let caller = self.storage.read(|uow| -> Result<Option<Caller>, StoreError> {
             let live = uow.sessions().find_live(session, now)?;
             if live.is_none_or(|live| live.user != user) {
@@ -58,6 +51,30 @@ impl Engine {
             Ok(user.map(|user| Caller { user, session }))
         });
         caller.map_err(Fault::from)?.ok_or(AuthenticateError::Refused)
+    }
+
+    /// A token that is signed by us and has not expired; what else makes it good is not asked.
+    pub(crate) fn verify_person_token(
+        &self,
+        token: &str,
+        now: Instant,
+    ) -> Result<Option<PersonToken>, Fault> {
+        let policy = &self.options.access;
+        self.with_fresh_keys(now, |keys| policy.verify(keys, token, now))
+    }
+
+    /// Verifies a token by the keys at hand, and by those stored now where that may help: another
+    /// instance may have begun to sign with a key that this one has not read yet.
+    pub(crate) fn with_fresh_keys<T>(
+        &self,
+        now: Instant,
+        verify: impl Fn(&KeySet) -> Result<T, InvalidJwt>,
+    ) -> Result<Option<T>, Fault> {
+        let verified = match verify(&self.keys.current()) {
+            Err(InvalidJwt::UnknownKey) if self.reread_keys(now)? => verify(&self.keys.current()),
+            verified => verified,
+        };
+        Ok(verified.ok())
     }
 
     /// Reads the keys anew unless that was done within the last second; says whether it was done.

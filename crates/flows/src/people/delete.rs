@@ -10,7 +10,6 @@ use super::{
     Caller,
     mailed::{MailedTokenError, PresentedToken, spend},
     password::PasswordError,
-    verify::erase,
 };
 use crate::{Engine, Fault, Invalid, Limited, error::classify};
 
@@ -166,7 +165,7 @@ impl Engine {
         origin: &Origin,
         now: Instant,
     ) -> Result<(), Fault> {
-        erase(uow, user)?;
+        self.erase(uow, user, now)?;
         if user.is_verified() {
             let expires_at = now + self.options.mailed.notice;
             let asked = Asked::by(origin, now);

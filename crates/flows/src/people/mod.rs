@@ -35,4 +35,3 @@ pub use reset::{PasswordReset, ResetError, ResetPassword};
 pub use sessions::{SessionError, SessionView};
 pub use sign_in::{SignIn, SignInAttempt, SignInError};
 pub use sign_out::{SignOut, SignOutError};
-pub(crate) use verify::erase;

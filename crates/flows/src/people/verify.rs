@@ -1,11 +1,11 @@
 use portcullis_audit::{Action, Actor};
 use portcullis_credentials::MailedKind;
 use portcullis_identity::User;
-use portcullis_kernel::{Origin, StoreResult};
+use portcullis_kernel::{Instant, Origin};
 use portcullis_storage::{StorageExt, UnitOfWork};
 
 use super::mailed::{MailedTokenError, PresentedToken, spend, spend_if};
-use crate::{Engine, Fault};
+use crate::{Engine, Fault, agents::disown_agents};
 
 const KIND: MailedKind = MailedKind::VerifyEmail;
 
@@ -61,7 +61,7 @@ impl Engine {
         let erased = self.storage.transact(|uow| -> Result<bool, Fault> {
             let user = spend_if(uow, &token, now, |user| !user.is_verified())?;
             let Some(user) = user else { return Ok(false) };
-            erase(uow, &user)?;
+            self.erase(uow, &user, now)?;
             // Without the network address: the account's traces go with it.
             let origin = origin.without_client();
             let event = self.event(Action::UserDisowned, Actor::Anonymous, &origin, now)?;
@@ -70,14 +70,20 @@ impl Engine {
         })?;
         if erased { Ok(()) } else { Err(MailedTokenError::InvalidToken) }
     }
-}
 
-/// Erases an account with everything that belongs to it. Its audit events stay, under its id, without
-/// the network addresses.
-pub(crate) fn erase(uow: &mut dyn UnitOfWork, user: &User) -> StoreResult<()> {
-    uow.users().delete(user.id)?;
-    uow.invitations().remove_for(user.email.as_str())?;
-    // After the rows: whatever ended one of them beside this has written its event by then.
-    uow.audit().pseudonymise(user.id)?;
-    Ok(())
+    /// Erases an account with everything that belongs to it. Agents that belonged to it lose their owner
+    /// and every credential. Its audit events stay, under its id, without the network addresses.
+    pub(crate) fn erase(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        user: &User,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        disown_agents(self, uow, user.id, now)?;
+        uow.users().delete(user.id)?;
+        uow.invitations().remove_for(user.email.as_str())?;
+        // After the rows: whatever ended one of them beside this has written its event by then.
+        uow.audit().pseudonymise(user.id)?;
+        Ok(())
+    }
 }

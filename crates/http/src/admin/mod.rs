@@ -1,5 +1,6 @@
 //! The Admin surface: `/v1/admin/*`, for users with the role `admin`.
 
+mod agents;
 mod body;
 mod invitations;
 mod state;
@@ -18,6 +19,7 @@ pub(crate) fn mount(routes: &mut Routes) {
     users::mount(routes);
     state::mount(routes);
     invitations::mount(routes);
+    agents::mount(routes);
 }
 
 /// Accepts the bearer token of an administrator, and runs `work` on their behalf.

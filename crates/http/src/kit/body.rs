@@ -12,18 +12,19 @@ use portcullis_kernel::{Field, FieldErrors, SecretString, codes};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-use super::{Refusal, json::parse_object};
+use super::{Refusal, json::parse_object, refusal::INVALID};
 
 /// The most bytes of a body that are read.
 pub(super) const MOST_BYTES: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
-/// The one media type that a route reads.
+/// The media type that a route reads.
 #[derive(Clone, Copy)]
 pub(super) enum MediaType {
     Json,
     Form,
+    JsonOrForm,
 }
 
 impl MediaType {
@@ -31,7 +32,18 @@ impl MediaType {
         match self {
             Self::Json => "application/json",
             Self::Form => "application/x-www-form-urlencoded",
+            Self::JsonOrForm => "application/json or application/x-www-form-urlencoded",
         }
+    }
+
+    /// Whether a request says that its body is of this type.
+    pub(super) fn is_of(self, request: &HttpRequest) -> bool {
+        if let Self::JsonOrForm = self {
+            return Self::Json.is_of(request) || Self::Form.is_of(request);
+        }
+        let header = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = header.and_then(|value| value.split(';').next());
+        media_type.is_some_and(|t| t.trim().eq_ignore_ascii_case(self.name()))
     }
 }
 
@@ -73,8 +85,7 @@ async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, Ref
 
 fn is_plain(request: &HttpRequest, wanted: MediaType) -> bool {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let media_type = header(&CONTENT_TYPE).and_then(|value| value.split(';').next());
-    let right = media_type.is_some_and(|t| t.trim().eq_ignore_ascii_case(wanted.name()));
+    let right = wanted.is_of(request);
     let encoded = request.headers().contains_key(CONTENT_ENCODING)
         && header(&CONTENT_ENCODING).is_none_or(|e| !e.eq_ignore_ascii_case("identity"));
     right && !encoded
@@ -106,7 +117,7 @@ impl JsonBody {
             }
         }
         if unknown {
-            let mut refusal = Refusal::malformed("Request validation failed.");
+            let mut refusal = Refusal::malformed(INVALID);
             refusal.fields = Some(faults);
             return Err(refusal);
         }
@@ -120,14 +131,10 @@ impl JsonBody {
 
     /// A string member.
     pub(crate) fn string(&mut self, name: &str) -> Field<String> {
-        if let Some((_, fault)) = self.faults.iter().find(|(at_fault, _)| *at_fault == name) {
-            return Field::Invalid(fault.to_owned());
-        }
-        match self.members.remove(name) {
-            None | Some(Value::Null) => Field::Absent,
-            Some(Value::String(text)) => Field::Given(text),
-            Some(_) => Field::Invalid("must be a string".into()),
-        }
+        self.value(name, "must be a string", |value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        })
     }
 
     /// A string member that is a secret.
@@ -135,9 +142,59 @@ impl JsonBody {
         self.string(name).map(SecretString::from)
     }
 
+    /// A list of strings.
+    pub(crate) fn strings(&mut self, name: &str) -> Field<Vec<String>> {
+        let text = |value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        };
+        self.value(name, "must be a list of strings", |value| match value {
+            Value::Array(values) => values.into_iter().map(text).collect(),
+            _ => None,
+        })
+    }
+
+    /// A whole number.
+    pub(crate) fn integer(&mut self, name: &str) -> Field<i64> {
+        self.value(name, "must be a whole number", |value| value.as_i64())
+    }
+
+    /// A yes or no.
+    pub(crate) fn flag(&mut self, name: &str) -> Field<bool> {
+        self.value(name, "must be true or false", |value| value.as_bool())
+    }
+
+    /// An object, whose members are read like those of a body.
+    pub(crate) fn object(&mut self, name: &str) -> Field<Self> {
+        self.value(name, "must be an object", |value| match value {
+            Value::Object(members) => Some(Self { members, faults: FieldErrors::default() }),
+            _ => None,
+        })
+    }
+
+    fn value<T>(
+        &mut self,
+        name: &str,
+        otherwise: &str,
+        read: impl FnOnce(Value) -> Option<T>,
+    ) -> Field<T> {
+        if let Some((_, fault)) = self.faults.iter().find(|(at_fault, _)| *at_fault == name) {
+            return Field::Invalid(fault.to_owned());
+        }
+        match self.members.remove(name) {
+            None | Some(Value::Null) => Field::Absent,
+            Some(value) => read(value).map_or_else(|| Field::Invalid(otherwise.into()), Field::Given),
+        }
+    }
+
+    /// Whether a member is there, be it `null`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
     /// A string member that may be left out (`None`) or cleared with `null` (`Some(Absent)`).
     pub(crate) fn clearable(&mut self, name: &str) -> Option<Field<String>> {
-        self.members.contains_key(name).then(|| self.string(name))
+        self.has(name).then(|| self.string(name))
     }
 }
 
@@ -161,6 +218,15 @@ mod tests {
         assert_eq!(body.string("nothing"), Field::Absent);
         assert_eq!(body.clearable("e"), Some(Field::Absent));
         assert_eq!(body.clearable("nothing"), None);
+        let text = br#"{"l":["a","b"],"m":["a",1],"i":5,"j":5.5,"f":true,"g":0,"o":{"x":"y"},"p":[]}"#;
+        let mut body = JsonBody::parse(text, &[]).unwrap();
+        assert_eq!(body.strings("l"), Field::Given(vec!["a".into(), "b".into()]));
+        assert!(matches!(body.strings("m"), Field::Invalid(_)));
+        assert_eq!((body.integer("i"), body.flag("f")), (Field::Given(5), Field::Given(true)));
+        assert!(matches!(body.integer("j"), Field::Invalid(_)));
+        assert!(matches!(body.flag("g"), Field::Invalid(_)));
+        assert!(matches!(body.object("o"), Field::Given(_)));
+        assert!(matches!(body.object("p"), Field::Invalid(_)));
     }
 
     #[test]

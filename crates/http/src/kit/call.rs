@@ -1,6 +1,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::Ready,
+    net::IpAddr,
     rc::Rc,
     sync::Arc,
 };
@@ -8,18 +9,29 @@ use std::{
 use actix_web::{
     FromRequest, HttpMessage as _, HttpRequest, HttpResponse,
     dev::Payload,
-    http::header::{AUTHORIZATION, HeaderValue},
+    http::{
+        Method, StatusCode,
+        header::{ACCEPT, HeaderValue},
+    },
     web::{Bytes, Data},
 };
-use portcullis_flows::{Admission, AdmitError, Engine, LimitClass, LimitError, people::Caller};
+use portcullis_flows::{
+    Admission, AdmitError, Engine, LimitClass, LimitError,
+    agents::{AdmitAgentError, AdmittedAgent, AgentCaller, AgentLimit, PresentedBasic},
+    people::Caller,
+};
+use portcullis_identity::Agent;
 use portcullis_kernel::Origin;
 use portcullis_limits::Standing;
 
 use super::{
     AppState, JsonBody, Query, Refusal,
+    accept::prefers_html,
     body::{MediaType, read_bytes},
+    credential::{Challenge, basic, bearer},
     unread::Unread,
 };
+use crate::oauth::Discovery;
 
 /// What a handler gives.
 pub(crate) type Answer = Result<HttpResponse, Refusal>;
@@ -29,6 +41,8 @@ pub(crate) type Answer = Result<HttpResponse, Refusal>;
 pub(super) struct Context {
     pub(super) origin: Origin,
     pub(super) standing: Rc<Cell<Option<Standing>>>,
+    /// Buckets that have headers of their own.
+    pub(super) named: Rc<RefCell<Vec<(&'static str, Standing)>>>,
     pub(super) unread: Unread,
     /// A success is logged at debug level only.
     pub(super) quiet: Rc<Cell<bool>>,
@@ -73,6 +87,11 @@ impl Call {
         &self.state.openapi
     }
 
+    /// The documents that describe this server.
+    pub(crate) fn discovery(&self) -> &Discovery {
+        &self.state.discovery
+    }
+
     /// A segment of the path, by its name in the route.
     pub(crate) fn segment(&self, name: &str) -> String {
         self.request.match_info().get(name).unwrap_or_default().to_owned()
@@ -101,6 +120,22 @@ impl Call {
         Ok(())
     }
 
+    /// The same, and shows the bucket under `X-RateLimit-IP-*`, too.
+    pub(crate) async fn limit_shown_by_address(&self, class: LimitClass) -> Result<(), Refusal> {
+        let limited = self.limit(class).await;
+        let standing = match &limited {
+            Ok(()) => self.context.standing.get(),
+            Err(refusal) => refusal.standing,
+        };
+        self.show_named("ip", standing);
+        limited
+    }
+
+    /// Shows a bucket under `X-RateLimit-<Name>-*`.
+    pub(crate) fn show_named(&self, name: &'static str, standing: Option<Standing>) {
+        self.context.named.borrow_mut().extend(standing.map(|standing| (name, standing)));
+    }
+
     /// Refuses the request when memory knows that its client address is over the limit.
     pub(super) fn refuse_exhausted(&self, class: LimitClass) -> Result<(), Refusal> {
         let client = self.context.origin.client;
@@ -119,19 +154,41 @@ impl Call {
     /// inside is told only to callers with a good one. A client address over its limit is refused
     /// before; a body that is refused counts towards it, as no credential was looked at.
     pub(crate) async fn bytes_before_bearer(&mut self) -> Result<Bytes, Refusal> {
-        self.bytes_before_credential(MediaType::Json).await
+        self.bytes_before_credential(MediaType::Json, LimitClass::Anonymous).await
+    }
+
+    /// The same of a route that wants an agent's credential.
+    pub(crate) async fn bytes_before_agent(&mut self) -> Result<Bytes, Refusal> {
+        self.bytes_before_credential(MediaType::Json, LimitClass::AgentAnonymous).await
+    }
+
+    /// The same of a form for OAuth.
+    pub(crate) async fn form_before_client(&mut self) -> Result<Bytes, Refusal> {
+        self.bytes_before_credential(MediaType::Form, LimitClass::OAuthAnonymous).await
     }
 
     pub(super) async fn bytes_before_credential(
         &mut self,
         wanted: MediaType,
+        class: LimitClass,
     ) -> Result<Bytes, Refusal> {
-        self.refuse_exhausted(LimitClass::Anonymous)?;
+        self.refuse_exhausted(class)?;
         let read = self.bytes(wanted).await;
         if read.is_err() {
-            self.limit(LimitClass::Anonymous).await?;
+            self.limit(class).await?;
         }
         read
+    }
+
+    /// Reads a body that may be JSON or a form, or nothing; says whether it is a form.
+    pub(crate) async fn json_or_form(&mut self) -> Result<(Bytes, bool), Refusal> {
+        let bytes = self.bytes(MediaType::JsonOrForm).await?;
+        Ok((bytes, MediaType::Form.is_of(&self.request)))
+    }
+
+    /// Reads a form.
+    pub(crate) async fn form_bytes(&mut self) -> Result<Bytes, Refusal> {
+        self.bytes(MediaType::Form).await
     }
 
     pub(super) async fn bytes(&mut self, wanted: MediaType) -> Result<Bytes, Refusal> {
@@ -168,9 +225,7 @@ impl Call {
     ) -> Result<T, Refusal> {
         let token = bearer(&self.request);
         let token_sent = token.is_some();
-        let Some(client) = self.context.origin.client else {
-            return Err(Refusal::internal("a request without a client address"));
-        };
+        let client = self.client()?;
         let admitted = self.hop(move |engine, origin| {
             let admitted = engine.admit_bearer(token.as_deref(), client, origin)?;
             Ok((admitted.standing, work(engine, admitted.caller, origin)))
@@ -191,49 +246,107 @@ impl Call {
         }
     }
 
+    /// Accepts an agent's access token, counts the request, and runs `work` for the agent, all in one
+    /// hop.
+    pub(crate) async fn as_agent<T: Send + 'static>(
+        &self,
+        limit: AgentLimit,
+        work: impl FnOnce(&Engine, AgentCaller, &Origin) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let token = bearer(&self.request);
+        let (sent, client) = (token.is_some(), self.client()?);
+        let done = self.hop(move |engine, origin| {
+            let admitted = engine.admit_agent(token.as_deref(), limit, client, origin)?;
+            let AdmittedAgent { caller, standing } = admitted;
+            Ok((standing, work(engine, caller, origin)))
+        });
+        self.admitted(done.await?, sent, Challenge::Bearer)
+    }
+
+    /// Accepts an agent's recovery key, counts the request, and runs `work` for the agent, all in one
+    /// hop.
+    pub(crate) async fn as_recovery<T: Send + 'static>(
+        &self,
+        limit: AgentLimit,
+        work: impl FnOnce(&Engine, Agent, &Origin) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (presented, client) = (self.basic(), self.client()?);
+        let done = self.hop(move |engine, origin| {
+            let admitted = engine.admit_recovery(presented, limit, client, origin)?;
+            let AdmittedAgent { caller, standing } = admitted;
+            Ok((standing, work(engine, caller, origin)))
+        });
+        self.admitted(done.await?, false, Challenge::Basic)
+    }
+
+    fn admitted<T>(
+        &self,
+        done: Result<(Option<Standing>, Result<T, Refusal>), AdmitAgentError>,
+        token_sent: bool,
+        challenge: Challenge,
+    ) -> Result<T, Refusal> {
+        let refusal = match done {
+            Ok((standing, done)) => {
+                self.show(standing);
+                return done.map_err(|mut refusal| {
+                    // It was good a moment ago.
+                    refusal.token_refused |=
+                        token_sent && refusal.status == StatusCode::UNAUTHORIZED;
+                    refusal.challenging(challenge)
+                });
+            }
+            Err(AdmitAgentError::Limit(error)) => self.limited(error),
+            Err(AdmitAgentError::Auth(error, standing)) => {
+                self.show(standing);
+                let mut refusal = Refusal::of(error);
+                refusal.token_refused = token_sent;
+                refusal
+            }
+            Err(error) => Refusal::internal(error.to_string()),
+        };
+        Err(refusal.challenging(challenge))
+    }
+
+    /// Id and secret, where the request has them.
+    pub(crate) fn basic(&self) -> Option<PresentedBasic> {
+        basic(&self.request)
+    }
+
+    /// The bearer token, where the request has one.
+    pub(crate) fn bearer(&self) -> Option<String> {
+        bearer(&self.request)
+    }
+
+    /// Whether the request has a credential at all, be it one that cannot be read.
+    pub(crate) fn has_credential(&self) -> bool {
+        self.request.headers().contains_key(actix_web::http::header::AUTHORIZATION)
+    }
+
+    /// The client's address.
+    pub(crate) fn client(&self) -> Result<IpAddr, Refusal> {
+        let client = self.context.origin.client;
+        client.ok_or_else(|| Refusal::internal("a request without a client address"))
+    }
+
+    /// Whether only the head of the answer is wanted, which must have no effect.
+    pub(crate) fn is_head(&self) -> bool {
+        self.request.method() == Method::HEAD
+    }
+
+    /// Whether the client would rather read a page than JSON.
+    pub(crate) fn prefers_html(&self) -> bool {
+        let values = self.request.headers().get_all(ACCEPT);
+        prefers_html(values.filter_map(|value| value.to_str().ok()))
+    }
+
     /// Of all buckets that the request was charged to, the one nearest to empty is shown.
-    pub(super) fn show(&self, standing: Option<Standing>) {
+    pub(crate) fn show(&self, standing: Option<Standing>) {
         let shown = self.context.standing.get();
         let nearest = shown.into_iter().chain(standing).min_by_key(|standing| standing.remaining);
         self.context.standing.set(nearest);
     }
 
-    pub(super) fn limited(&self, error: LimitError) -> Refusal {
+    pub(crate) fn limited(&self, error: LimitError) -> Refusal {
         Refusal::of_limited(error, self.engine().now())
-    }
-}
-
-/// The token of `Authorization: Bearer`, in the header and nowhere else (RFC 6750 §2.1). A header
-/// that stands twice gives a token that nobody has.
-fn bearer(request: &HttpRequest) -> Option<String> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let header = headers.next()?.to_str().ok()?;
-    let (scheme, token) = header.trim().split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
-    }
-    Some(if headers.next().is_some() { String::new() } else { token.trim().to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn only_one_bearer_header_is_a_token() {
-        let read = |values: &[&str]| {
-            let request = values
-                .iter()
-                .fold(TestRequest::default(), |r, v| r.append_header((AUTHORIZATION, *v)));
-            bearer(&request.to_http_request())
-        };
-        assert_eq!(read(&["Bearer a.b.c"]).as_deref(), Some("a.b.c"));
-        assert_eq!(read(&["bEaReR  a.b.c "]).as_deref(), Some("a.b.c"));
-        assert_eq!(read(&["Bearer a.b.c", "Bearer a.b.c"]).as_deref(), Some(""));
-        for none in ["", "Bearer", "bearer ", "Basic YTpi", "a.b.c"] {
-            assert_eq!(read(&[none]), None, "{none}");
-        }
     }
 }

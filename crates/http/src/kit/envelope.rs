@@ -51,9 +51,10 @@ impl Envelope {
 
     /// The body of an error, where it is JSON.
     pub(crate) fn render(self, refusal: &Refusal) -> Value {
-        let (code, message) = (self.code(refusal), refusal.message.as_str());
+        let (code, message) = (self.code(refusal), refusal.told());
         match self {
             Self::People => {
+                let message = refusal.message.as_str();
                 let details = details(refusal);
                 json!({ "error": { "code": code, "message": message, "details": details } })
             }
@@ -80,10 +81,19 @@ impl Envelope {
             (Self::Agents, c::RATE_LIMITED) => "RATE_LIMIT_EXCEEDED".into(),
             (Self::Agents, _) => code.to_ascii_uppercase(),
             (Self::OAuth, c::RATE_LIMITED) => "slow_down".into(),
+            (Self::OAuth, c::UNAUTHORIZED) if refusal.token_refused => "invalid_token".into(),
             (Self::OAuth, c::UNAUTHORIZED) => "invalid_client".into(),
             (Self::OAuth, c::FORBIDDEN) => "insufficient_scope".into(),
             (Self::OAuth, c::INTERNAL_ERROR) => "server_error".into(),
             (Self::OAuth, c::SERVICE_UNAVAILABLE) => "temporarily_unavailable".into(),
+            (
+                Self::OAuth,
+                c::INVALID_CLIENT
+                | c::UNAUTHORIZED_CLIENT
+                | c::UNSUPPORTED_GRANT_TYPE
+                | c::INVALID_SCOPE
+                | c::INVALID_TARGET,
+            ) => code.to_owned(),
             (Self::OAuth, _) | (Self::Problem, c::VALIDATION_ERROR) => "invalid_request".into(),
             (Self::People | Self::Problem | Self::Html, _) => code.to_owned(),
         }

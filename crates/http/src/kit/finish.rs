@@ -17,12 +17,15 @@ use portcullis_limits::Standing;
 use super::{
     AppState, Connection, Refusal,
     call::Context,
+    credential::Challenge,
     envelope::Envelope,
     html::set_page_headers,
     unread::{AnswerBody, Unread},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Where this server describes how to get at what it protects.
+pub(crate) const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// What every answer gets: the envelope of its path when it is an error, request id, security and
@@ -38,6 +41,7 @@ pub async fn finish<B: MessageBody + 'static>(
     let context = Context {
         origin: origin(&request, &state),
         standing: Rc::default(),
+        named: Rc::default(),
         unread: Unread::new(request.take_payload()),
         quiet: Rc::default(),
         cookies: Rc::default(),
@@ -57,8 +61,9 @@ pub async fn finish<B: MessageBody + 'static>(
         let refusal = refusal.unwrap_or(&fallback);
         shown = refusal.standing.or(shown);
         log_cause(refusal, &context.origin);
-        let body = body(refusal, envelope, &state, &context.origin);
-        let rendered = render(refusal, envelope, body);
+        let told_in = refusal.told_in.unwrap_or(envelope);
+        let body = body(refusal, told_in, &state, &context.origin);
+        let rendered = render(refusal, told_in, body, &state);
         ServiceResponse::new(request, rendered)
     } else {
         response.map_into_boxed_body()
@@ -80,7 +85,10 @@ pub async fn finish<B: MessageBody + 'static>(
         headers.append(header::SET_COOKIE, cookie);
     }
     if let Some(standing) = shown {
-        set_limit_headers(headers, standing);
+        set_limit_headers(headers, "", standing);
+    }
+    for (name, standing) in context.named.take() {
+        set_limit_headers(headers, name, standing);
     }
     let quiet = context.quiet.get() && !status.is_server_error();
     log_answer(&response, quiet, &path, &context.origin, started);
@@ -123,7 +131,7 @@ fn body(refusal: &Refusal, envelope: Envelope, state: &AppState, origin: &Origin
     envelope.render(refusal).to_string()
 }
 
-fn render(refusal: &Refusal, envelope: Envelope, body: String) -> HttpResponse {
+fn render(refusal: &Refusal, envelope: Envelope, body: String, state: &AppState) -> HttpResponse {
     let mut answer = HttpResponse::build(refusal.status);
     answer.content_type(envelope.content_type());
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -134,12 +142,26 @@ fn render(refusal: &Refusal, envelope: Envelope, body: String) -> HttpResponse {
         answer.insert_header((header::ALLOW, allow.as_str()));
     }
     if refusal.status == actix_web::http::StatusCode::UNAUTHORIZED {
-        // An error is named only when a token was sent (RFC 6750 §3.1).
-        let challenge =
-            if refusal.token_refused { "Bearer error=\"invalid_token\"" } else { "Bearer" };
-        answer.insert_header((header::WWW_AUTHENTICATE, challenge));
+        for challenge in challenges(refusal, &state.origin) {
+            answer.append_header((header::WWW_AUTHENTICATE, challenge));
+        }
     }
     answer.body(body)
+}
+
+/// How to authenticate (RFC 9110 §11.6.1), and where to read about it (RFC 9728 §5.1). An error is named
+/// only when a token was sent (RFC 6750 §3.1).
+fn challenges(refusal: &Refusal, origin: &str) -> Vec<String> {
+    let mut bearer = format!("Bearer resource_metadata=\"{origin}{PROTECTED_RESOURCE}\"");
+    if refusal.token_refused {
+        bearer.push_str(", error=\"invalid_token\"");
+    }
+    let basic = "Basic realm=\"agents\", charset=\"UTF-8\"".to_owned();
+    match refusal.challenge {
+        Challenge::Bearer => vec![bearer],
+        Challenge::Basic => vec![basic],
+        Challenge::Either => vec![basic, bearer],
+    }
 }
 
 fn set_headers(headers: &mut HeaderMap, envelope: Envelope, origin: &Origin, state: &AppState) {
@@ -159,16 +181,21 @@ fn set_headers(headers: &mut HeaderMap, envelope: Envelope, origin: &Origin, sta
     }
 }
 
-fn set_limit_headers(headers: &mut HeaderMap, standing: Standing) {
+/// `X-RateLimit-*`, or `X-RateLimit-<Name>-*`.
+fn set_limit_headers(headers: &mut HeaderMap, name: &str, standing: Standing) {
     let reset = standing.reset;
     let reset = reset.unix_timestamp() + i64::from(reset.nanosecond() > 0);
+    let dash = if name.is_empty() { "" } else { "-" };
     let values = [
-        ("x-ratelimit-limit", i64::from(standing.limit)),
-        ("x-ratelimit-remaining", i64::from(standing.remaining)),
-        ("x-ratelimit-reset", reset),
+        ("limit", i64::from(standing.limit)),
+        ("remaining", i64::from(standing.remaining)),
+        ("reset", reset),
     ];
-    for (name, value) in values {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+    for (what, value) in values {
+        let header = format!("x-ratelimit-{name}{dash}{what}");
+        if let Ok(header) = HeaderName::try_from(header) {
+            headers.insert(header, HeaderValue::from(value));
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! What every surface shares: the call, its body, limits, refusals, envelopes, routes.
 
+mod accept;
 mod blocking;
 mod body;
 mod call;
 mod connection;
 mod cookies;
+mod credential;
 mod envelope;
 mod filled;
 mod finish;
@@ -26,6 +28,7 @@ pub(crate) use blocking::{Blocking, HashQueue};
 pub(crate) use body::JsonBody;
 pub(crate) use call::{Answer, Call};
 pub(crate) use connection::Connection;
+pub(crate) use credential::Challenge;
 pub(crate) use filled::Filled;
 pub use finish::finish;
 pub(crate) use form::FormBody;

@@ -5,6 +5,11 @@ use portcullis_flows::Limited;
 use portcullis_kernel::{Classify, ErrorKind, FieldErrors, Instant, SecretString, causes, codes};
 use portcullis_limits::Standing;
 
+use super::{credential::Challenge, envelope::Envelope};
+
+/// What is told of broken fields where their names stand beside it.
+pub(super) const INVALID: &str = "Request validation failed.";
+
 /// Seconds after which to try again when the service is away.
 const RETRY_UNAVAILABLE: u64 = 2;
 
@@ -16,6 +21,8 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     pub(crate) fields: Option<FieldErrors>,
     pub(crate) allow: Option<String>,
+    /// How to authenticate, where that is what is wrong.
+    pub(crate) challenge: Challenge,
     /// A bearer token was sent, and refused.
     pub(crate) token_refused: bool,
     pub(crate) retry_after: Option<u64>,
@@ -25,6 +32,8 @@ pub(crate) struct Refusal {
     pub(crate) cause: Option<String>,
     /// The page that tells of it, where pages do. Its form may hold the token of a link.
     pub(crate) page: Option<SecretString>,
+    /// In which form it is told, where that is not the one of the path.
+    pub(super) told_in: Option<Envelope>,
 }
 
 impl fmt::Display for Refusal {
@@ -51,11 +60,13 @@ impl Refusal {
             message: message.into(),
             fields: None,
             allow: None,
+            challenge: Challenge::Bearer,
             token_refused: false,
             retry_after: None,
             standing: None,
             cause: None,
             page: None,
+            told_in: None,
         }
     }
 
@@ -84,6 +95,29 @@ impl Refusal {
         match error.standing() {
             Some(standing) => Self::rate_limited(error.to_string(), standing, now),
             None => Self::of(error),
+        }
+    }
+
+    /// The same refusal of a route that wants this credential.
+    pub(crate) fn challenging(mut self, challenge: Challenge) -> Self {
+        self.challenge = challenge;
+        self
+    }
+
+    /// The same refusal, told by a page whatever its path is.
+    pub(crate) fn on_a_page(mut self) -> Self {
+        self.told_in = Some(Envelope::Html);
+        self
+    }
+
+    /// What is wrong, in a surface that has no place for details.
+    pub(super) fn told(&self) -> String {
+        match &self.fields {
+            Some(fields) if self.message == INVALID => {
+                let told: Vec<_> = fields.iter().map(|(name, why)| format!("{name} {why}")).collect();
+                format!("{}.", told.join("; "))
+            }
+            _ => self.message.clone(),
         }
     }
 

@@ -8,6 +8,7 @@ use portcullis_kernel::Entropy;
 use portcullis_limits::TrustedProxies;
 
 use super::{Blocking, HashQueue, html::Html};
+use crate::oauth::Discovery;
 
 /// What every request needs.
 pub struct AppState {
@@ -23,6 +24,7 @@ pub struct AppState {
     /// The inbox of development is shown.
     pub(crate) dev_inbox: bool,
     pub(crate) openapi: String,
+    pub(crate) discovery: Discovery,
     pub(crate) stopping: AtomicBool,
 }
 

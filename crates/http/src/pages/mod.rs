@@ -8,14 +8,17 @@ mod link;
 mod reset;
 mod templates;
 mod verify;
+mod verify_agent;
 
 use crate::kit::Routes;
 
 pub(crate) use templates::html;
+pub(crate) use verify_agent::show_proven_agent;
 
 pub(crate) fn mount(routes: &mut Routes) {
     assets::mount(routes);
     verify::mount(routes);
+    verify_agent::mount(routes);
     reset::mount(routes);
     account::mount(routes);
     dev::mount(routes);

@@ -11,7 +11,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(&str, &str); 27] = files![
+const FILES: [(&str, &str); 32] = files![
     "account.html",
     "account_layout.html",
     "delete.html",
@@ -35,6 +35,11 @@ const FILES: [(&str, &str); 27] = files![
     "sessions.html",
     "sign_in.html",
     "verify.html",
+    "verify_agent.html",
+    "verify_agent_ask.html",
+    "verify_agent_asked.html",
+    "verify_agent_done.html",
+    "verify_agent_used.html",
     "verify_ask.html",
     "verify_asked.html",
     "verify_disowned.html",

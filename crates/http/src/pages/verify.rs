@@ -6,6 +6,7 @@ use portcullis_flows::{Engine, LimitClass};
 use super::{
     ask::Asking,
     link::{Account, Link, TOKEN, spend},
+    verify_agent::{AgentLink, show_agent_link},
 };
 use crate::kit::{Answer, FormAnswers, PageCall, Reads, Routes};
 
@@ -20,16 +21,19 @@ pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_ask_for_verification, ask_for_verification);
 }
 
-/// The page behind the link that confirms an address: whose account, opened when and from where.
-/// Opening it changes nothing.
+/// The page behind the link that confirms the address of an account or an agent: whose it is, opened or
+/// registered when, and from where. Opening it changes nothing.
 #[utoipa::path(get, path = "/verify-email", tag = "pages",
-    params(("token" = Option<String>, Query, description = "`uvt_…`, as it was mailed.")),
+    params(("token" = Option<String>, Query, description = "`uvt_…` or `evt_…`, as it was mailed.")),
     responses(
         (status = 200, description = "A page.", content_type = "text/html"),
         (status = 401, description = "The link no longer works: a page.", content_type = "text/html"),
         Reads,
     ))]
 async fn show_verification(page: PageCall) -> Answer {
+    if let Some(link) = AgentLink::opened(&page) {
+        return show_agent_link(page, link).await;
+    }
     page.call.limit(LimitClass::Anonymous).await?;
     let Some(link) = Link::opened(&page, KIND) else { return ASKING.show(&page) };
     match link.look(&page, Engine::preview_verification).await {

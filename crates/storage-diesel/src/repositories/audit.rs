@@ -2,15 +2,18 @@ use std::net::IpAddr;
 
 use diesel::prelude::*;
 use portcullis_audit::{Action, Actor, AuditEvent, Outcome};
-use portcullis_kernel::{AuditEventId, Instant, SessionId, StoreResult, UserId};
+use portcullis_kernel::{
+    AgentId, ApiKeyId, AuditEventId, Instant, Page, Place, SessionId, Slice, StoreResult, UserId,
+};
 use portcullis_storage::AuditRepository;
 
 use super::{
-    super::DbInstant,
+    super::{Backend, DbInstant},
     Unit,
     batch::Dead,
     count,
     schema::audit_events::{self, dsl as column},
+    slices::{after, slice_of},
 };
 use crate::column::AsText;
 
@@ -30,6 +33,8 @@ struct Row {
     client: Option<AsText<IpAddr>>,
     request_id: Option<String>,
     detail: Option<String>,
+    agent_id: Option<AsText<AgentId>>,
+    key_id: Option<AsText<ApiKeyId>>,
 }
 
 impl From<&AuditEvent> for Row {
@@ -46,6 +51,8 @@ impl From<&AuditEvent> for Row {
             client: event.client.map(AsText),
             request_id: event.request_id.clone(),
             detail: event.detail.clone(),
+            agent_id: event.agent.map(AsText),
+            key_id: event.key.map(AsText),
         }
     }
 }
@@ -55,6 +62,7 @@ impl TryFrom<Row> for AuditEvent {
 
     fn try_from(row: Row) -> QueryResult<Self> {
         let actor_user = row.actor_user.map(|user| user.0);
+        let agent = row.agent_id.map(|agent| agent.0);
         let unreadable = || {
             let text = format!("a stored audit actor is none: {:?}", row.actor_kind);
             diesel::result::Error::DeserializationError(text.into())
@@ -64,8 +72,10 @@ impl TryFrom<Row> for AuditEvent {
             at: row.at.0,
             action: row.action.0,
             outcome: row.outcome.0,
-            actor: Actor::from_parts(&row.actor_kind, actor_user).ok_or_else(unreadable)?,
+            actor: Actor::from_parts(&row.actor_kind, actor_user, agent).ok_or_else(unreadable)?,
             subject: row.subject.map(|user| user.0),
+            agent,
+            key: row.key_id.map(|key| key.0),
             session: row.session_id.map(|session| session.0),
             client: row.client.map(|client| client.0),
             request_id: row.request_id,
@@ -96,9 +106,32 @@ impl AuditRepository for Unit {
         self.read(|conn| query.load(conn)?.into_iter().map(AuditEvent::try_from).collect())
     }
 
+    fn list_for_agent(
+        &mut self,
+        agent: AgentId,
+        slice: &Slice<AuditEventId>,
+    ) -> StoreResult<Page<AuditEvent>> {
+        let theirs = audit_events::table
+            .filter(column::agent_id.eq(AsText(agent)))
+            .select(Row::as_select())
+            .into_boxed::<Backend>();
+        let query = after!(theirs, slice, column::at, column::id);
+        let events: Vec<AuditEvent> =
+            self.read(|conn| query.load(conn)?.into_iter().map(AuditEvent::try_from).collect())?;
+        Ok(slice_of(events, slice, |event| Place { at: event.at, id: event.id }))
+    }
+
     fn pseudonymise(&mut self, user: UserId) -> StoreResult<u64> {
         let telling =
             audit_events::table.filter(concerns(AsText(user))).filter(column::client.is_not_null());
+        let query = diesel::update(telling).set(column::client.eq(None::<String>));
+        self.change(|conn| query.execute(conn)).map(count)
+    }
+
+    fn pseudonymise_agent(&mut self, agent: AgentId) -> StoreResult<u64> {
+        let telling = audit_events::table
+            .filter(column::agent_id.eq(AsText(agent)))
+            .filter(column::client.is_not_null());
         let query = diesel::update(telling).set(column::client.eq(None::<String>));
         self.change(|conn| query.execute(conn)).map(count)
     }

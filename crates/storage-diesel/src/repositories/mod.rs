@@ -1,5 +1,10 @@
 //! The unit of work and every repository on it, compiled once per dialect: `super` is the dialect.
 
+mod agent_networks;
+mod agent_rows;
+mod agent_tokens;
+mod agents;
+mod api_keys;
 mod audit;
 mod batch;
 mod email_changes;
@@ -12,11 +17,16 @@ mod mailed_tokens;
 mod outbox;
 mod passwords;
 mod rate_limits;
+mod recoveries;
+mod resource_servers;
 pub(super) mod schema;
 mod sessions;
 mod signing_keys;
+mod slices;
+mod spent_tokens;
 pub(super) mod tokens;
 mod users;
+mod vacant;
 
 use diesel::{
     QueryResult,
@@ -24,10 +34,11 @@ use diesel::{
 };
 use portcullis_kernel::{Cursor, Page, PageRequest, StoreError, StoreResult};
 use portcullis_storage::{
+    AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
     AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
     KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, SessionRepository, SigningKeyRepository, TxMode, UnitOfWork,
-    UserRepository,
+    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
+    SigningKeyRepository, SpentTokenRepository, TxMode, UnitOfWork, UserRepository,
 };
 
 use super::{BEGIN, Conn, Connector, TEXTS};
@@ -124,6 +135,38 @@ impl UnitOfWork for Unit {
     }
 
     fn email_changes(&mut self) -> &mut dyn EmailChangeRepository {
+        self
+    }
+
+    fn agents(&mut self) -> &mut dyn AgentRepository {
+        self
+    }
+
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepository {
+        self
+    }
+
+    fn agent_access(&mut self) -> &mut dyn AgentAccess {
+        self
+    }
+
+    fn agent_tokens(&mut self) -> &mut dyn AgentTokenRepository {
+        self
+    }
+
+    fn agent_networks(&mut self) -> &mut dyn AgentNetworkRepository {
+        self
+    }
+
+    fn recoveries(&mut self) -> &mut dyn RecoveryRepository {
+        self
+    }
+
+    fn spent_tokens(&mut self) -> &mut dyn SpentTokenRepository {
+        self
+    }
+
+    fn resource_servers(&mut self) -> &mut dyn ResourceServerRepository {
         self
     }
 

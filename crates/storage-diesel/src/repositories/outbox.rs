@@ -5,7 +5,9 @@ use diesel::{
     sql_types::Text,
 };
 use portcullis_email::OutboxEntry;
-use portcullis_kernel::{EmailChangeId, Instant, InvitationId, MailId, StoreResult, UserId};
+use portcullis_kernel::{
+    AgentId, EmailChangeId, Instant, InvitationId, MailId, RecoveryId, StoreResult, UserId,
+};
 use portcullis_storage::OutboxRepository;
 
 use super::{
@@ -35,6 +37,9 @@ struct Row {
     due_at: DbInstant,
     expires_at: DbInstant,
     attempts: i32,
+    agent_id: Option<AsText<AgentId>>,
+    agent_token: Option<DigestBytes>,
+    recovery_id: Option<AsText<RecoveryId>>,
 }
 
 impl From<&OutboxEntry> for Row {
@@ -52,6 +57,9 @@ impl From<&OutboxEntry> for Row {
             due_at: DbInstant(entry.due_at),
             expires_at: DbInstant(entry.expires_at),
             attempts: entry.attempts,
+            agent_id: entry.agent.map(AsText),
+            agent_token: entry.agent_token.map(DigestBytes),
+            recovery_id: entry.recovery.map(AsText),
         }
     }
 }
@@ -65,6 +73,9 @@ impl From<Row> for OutboxEntry {
             token: row.token.map(|digest| digest.0),
             change: row.change_id.map(|id| id.0),
             invitation: row.invitation_id.map(|id| id.0),
+            agent: row.agent_id.map(|id| id.0),
+            agent_token: row.agent_token.map(|digest| digest.0),
+            recovery: row.recovery_id.map(|id| id.0),
             sealed: row.sealed,
             sealed_by: row.sealed_by,
             created_at: row.created_at.0,

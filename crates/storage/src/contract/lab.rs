@@ -1,3 +1,5 @@
+mod agents;
+
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     panic::Location,
@@ -21,6 +23,7 @@ use portcullis_tokens::{
 };
 use time::Duration;
 
+pub(super) use self::agents::{check_slices, seven_places};
 use crate::{Storage, StorageExt, UnitOfWork};
 
 /// How many threads do the same at once.
@@ -226,6 +229,9 @@ impl<'s> Lab<'s> {
             token: None,
             change: None,
             invitation: None,
+            agent: None,
+            agent_token: None,
+            recovery: None,
             sealed: self.entropy.next().to_be_bytes().to_vec(),
             sealed_by: self.sealed_by.clone(),
             created_at: at(0),

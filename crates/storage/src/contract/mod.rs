@@ -12,6 +12,14 @@
     reason = "test code: a case fails by panicking"
 )]
 
+pub mod agent_access;
+pub mod agent_lists;
+pub mod agent_networks;
+pub mod agent_sweeps;
+pub mod agent_tokens;
+mod agent_world;
+pub mod agents;
+pub mod api_keys;
 pub mod audit;
 pub mod email_changes;
 pub mod inbox;
@@ -22,9 +30,13 @@ pub mod mailed_tokens;
 pub mod outbox;
 pub mod passwords;
 pub mod rate_limits;
+pub mod recoveries;
+pub mod recovery_codes;
 pub mod refresh;
+pub mod resource_servers;
 pub mod sessions;
 pub mod signing_keys;
+pub mod spent_tokens;
 pub mod sweeps;
 pub mod transactions;
 pub mod user_updates;
@@ -69,11 +81,22 @@ pub fn cases() -> impl Iterator<Item = Case> {
         mailed_tokens::CASES,
         email_changes::CASES,
         invitations::CASES,
+        agents::CASES,
+        agent_lists::CASES,
+        api_keys::CASES,
+        agent_access::CASES,
+        agent_tokens::CASES,
+        agent_networks::CASES,
+        recoveries::CASES,
+        recovery_codes::CASES,
+        spent_tokens::CASES,
+        resource_servers::CASES,
         outbox::CASES,
         inbox::CASES,
         audit::CASES,
         rate_limits::CASES,
         sweeps::CASES,
+        agent_sweeps::CASES,
         transactions::CASES,
     ];
     groups.into_iter().flatten().copied()

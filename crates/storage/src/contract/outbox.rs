@@ -3,7 +3,7 @@
 use portcullis_credentials::MailedKind;
 use portcullis_email::OutboxEntry;
 use portcullis_kernel::{
-    EmailChangeId, Instant, InvitationId, MailId, StoreError, TokenDigest, UniqueKey,
+    EmailChangeId, Instant, InvitationId, MailId, RecoveryId, StoreError, TokenDigest, UniqueKey,
 };
 
 use super::{
@@ -47,6 +47,9 @@ pub fn a_mail_comes_back_as_it_was_stored(storage: &dyn Storage) {
         token: Some(lab.mailed_token(user, MailedKind::VerifyEmail).digest),
         change: Some(lab.email_change(user).id),
         invitation: Some(lab.invitation().id),
+        agent: Some(lab.agent().id),
+        agent_token: Some(lab.agent_token(lab.agent().id).digest),
+        recovery: Some(lab.recovery().id),
         sealed: (0..=255).cycle().take(5000).collect(),
         created_at: at(0) + TICK,
         due_at: at(1) - TICK,
@@ -60,7 +63,7 @@ pub fn a_mail_comes_back_as_it_was_stored(storage: &dyn Storage) {
     }
 }
 
-/// Whichever of four it is.
+/// Whichever of seven it is.
 pub fn a_mail_about_nothing_that_is_there_is_refused(storage: &dyn Storage) {
     let lab = Lab::new(storage);
     let new = || lab.new_mail();
@@ -69,6 +72,9 @@ pub fn a_mail_about_nothing_that_is_there_is_refused(storage: &dyn Storage) {
         OutboxEntry { token: Some(TokenDigest::of(&lab.tag())), ..new() },
         OutboxEntry { change: Some(EmailChangeId::generate(&lab.entropy).unwrap()), ..new() },
         OutboxEntry { invitation: Some(InvitationId::generate(&lab.entropy).unwrap()), ..new() },
+        OutboxEntry { agent: Some(lab.agent_id()), ..new() },
+        OutboxEntry { agent_token: Some(TokenDigest::of(&lab.tag())), ..new() },
+        OutboxEntry { recovery: Some(RecoveryId::generate(&lab.entropy).unwrap()), ..new() },
     ] {
         assert!(storage.transact(|uow| uow.outbox().insert(&mail)).is_err());
         assert_eq!(lab.find_mail(mail.id), None);
@@ -252,22 +258,29 @@ pub fn of_parallel_changes_to_locked_mails_none_is_lost(storage: &dyn Storage) {
     }
 }
 
-/// Of four things whichever goes first, claimed or not; what is about nothing stays.
+/// Of seven things whichever goes first, or is used or closed, claimed or not; what is about nothing
+/// stays.
 pub fn a_mail_goes_with_what_it_is_about(storage: &dyn Storage) {
     let lab = Lab::new(storage);
     let kept = lab.queue(OutboxEntry { due_at: at(9), ..lab.new_mail() });
-    for gone in 0..4 {
+    for gone in 0..9 {
         let user = lab.user().id;
         // Not of that user, so that each goes alone.
         let other = lab.user().id;
         let token = lab.mailed_token(other, MailedKind::ResetPassword);
         let change = lab.email_change(other);
         let invitation = lab.invitation();
+        let agent = lab.agent().id;
+        let agent_token = lab.agent_token(lab.agent().id);
+        let recovery = lab.recovery();
         let mail = lab.queue(OutboxEntry {
             user: Some(user),
             token: Some(token.digest),
             change: Some(change.id),
             invitation: Some(invitation.id),
+            agent: Some(agent),
+            agent_token: Some(agent_token.digest),
+            recovery: Some(recovery.id),
             ..lab.new_mail()
         });
         let attempt = claim(&lab, at(1), at(99)).unwrap().attempts;
@@ -276,7 +289,12 @@ pub fn a_mail_goes_with_what_it_is_about(storage: &dyn Storage) {
             0 => uow.users().delete(user),
             1 => uow.mailed_tokens().spend(token.kind, &token.digest, at(1)),
             2 => uow.email_changes().remove(other),
-            _ => uow.invitations().remove(invitation.id),
+            3 => uow.invitations().remove(invitation.id),
+            4 => uow.agents().delete(agent),
+            5 => uow.agents().delete(agent_token.agent),
+            6 => uow.agent_tokens().spend(&agent_token.digest, at(1)),
+            7 => uow.agent_tokens().put(&lab.new_agent_token(agent_token.agent)).map(|()| true),
+            _ => uow.recoveries().open(&lab.new_recovery(&recovery.email)).map(|()| true),
         }));
         assert_eq!(lab.waiting([&mail, &kept]), [false, true], "{gone}");
         assert!(!lab.statement(|uow| uow.outbox().postpone(mail.id, attempt, at(1))));

@@ -31,10 +31,10 @@ case_list! {
     expired_mails_are_removed,
 }
 
-type Sweep = fn(&mut dyn UnitOfWork, Instant, u32) -> StoreResult<u64>;
+pub(super) type Sweep = fn(&mut dyn UnitOfWork, Instant, u32) -> StoreResult<u64>;
 
 /// Removes what cases left before, so that rows can be counted.
-fn clear(lab: &Lab<'_>, sweep: Sweep) {
+pub(super) fn clear(lab: &Lab<'_>, sweep: Sweep) {
     let after_all = long_ago(0) + Duration::days(1000);
     while lab.write(|uow| sweep(uow, after_all, 1000)) > 0 {}
 }
@@ -227,7 +227,7 @@ const ENDS: [(i64, Duration); 4] =
     [(-9, Duration::ZERO), (-5, Duration::ZERO), (0, Duration::ZERO), (0, TICK)];
 
 /// Removes two rows at a time, of those that `make` makes; each has a mail.
-fn sweeps_what_expired(
+pub(super) fn sweeps_what_expired(
     storage: &dyn Storage,
     sweep: Sweep,
     make: impl Fn(&Lab<'_>, Instant) -> OutboxEntry,

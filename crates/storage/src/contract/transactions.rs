@@ -15,6 +15,7 @@ use portcullis_tokens::{RefreshRow, RefreshState, Session, SigningKey};
 use time::Duration;
 
 use super::{
+    agent_world::{AgentWorld, SeenOfAgent},
     case_list,
     lab::{Lab, at, in_parallel},
 };
@@ -49,6 +50,7 @@ struct World {
     delivered: InboxEntry,
     event: AuditEvent,
     bucket: BucketKey,
+    agent: AgentWorld,
 }
 
 /// What is stored of a world.
@@ -67,6 +69,7 @@ struct Seen {
     delivered: Option<InboxEntry>,
     events: Vec<AuditEvent>,
     log: Option<HitLog>,
+    agent: SeenOfAgent,
 }
 
 impl World {
@@ -89,6 +92,7 @@ impl World {
             },
             delivered: InboxEntry { id, received_at: at(0), sealed: lab.tag().into_bytes() },
             bucket: BucketKey::principal(&FIVE, user.id),
+            agent: AgentWorld::new(lab),
             user,
             session,
             token,
@@ -109,6 +113,7 @@ impl World {
         uow.outbox().insert(&self.mail)?;
         uow.inbox().put(&self.delivered)?;
         uow.audit().append(&self.event)?;
+        self.agent.insert(uow)?;
         uow.rate_limits().charge(&self.bucket, &FIVE, 1, at(0), at(0)).map(drop)
     }
 
@@ -129,6 +134,7 @@ impl World {
         uow.invitations().spend(&self.invitation.digest, now)?;
         let again = InboxEntry { received_at: now, ..self.delivered.clone() };
         uow.inbox().put(&again)?;
+        self.agent.change(uow, lab, now)?;
         uow.rate_limits().charge(&self.bucket, &FIVE, 1, now, now).map(drop)
     }
 
@@ -148,6 +154,7 @@ impl World {
             delivered: uow.inbox().find(self.delivered.id)?,
             events: uow.audit().list_for(self.user.id, 10)?,
             log: uow.rate_limits().find(&self.bucket)?,
+            agent: self.agent.see(uow)?,
         })
     }
 
@@ -167,6 +174,7 @@ impl World {
             delivered: Some(self.delivered.clone()),
             events: vec![self.event.clone()],
             log: Some(HitLog::from_stored(HitLog::stamp(at(0)))),
+            agent: self.agent.full(),
         }
     }
 
@@ -185,6 +193,7 @@ impl World {
             delivered: None,
             events: vec![],
             log: None,
+            agent: SeenOfAgent::default(),
         }
     }
 }
@@ -198,6 +207,7 @@ pub fn a_dropped_unit_leaves_everything_as_it_was(storage: &dyn Storage) {
     new.insert(unit.as_mut()).unwrap();
     old.change(unit.as_mut(), &lab, at(1)).unwrap();
     assert!(unit.users().delete(old.user.id).unwrap());
+    assert!(unit.agents().delete(old.agent.agent.id).unwrap());
     drop(unit);
     assert_eq!(lab.read(|uow| new.see(uow)), World::empty());
     assert_eq!(lab.read(|uow| old.see(uow)), old.full());

@@ -1,9 +1,14 @@
 use std::cmp::Reverse;
 
 use portcullis_audit::AuditEvent;
-use portcullis_kernel::{Instant, StoreResult, UniqueKey, UserId};
+use portcullis_kernel::{
+    AgentId, AuditEventId, Instant, Page, Place, Slice, StoreResult, UniqueKey, UserId,
+};
 
-use super::{Unit, tables::check_free};
+use super::{
+    Unit,
+    tables::{Tables, check_free},
+};
 use crate::AuditRepository;
 
 impl AuditRepository for Unit<'_> {
@@ -25,20 +30,34 @@ impl AuditRepository for Unit<'_> {
         })
     }
 
+    fn list_for_agent(
+        &mut self,
+        agent: AgentId,
+        slice: &Slice<AuditEventId>,
+    ) -> StoreResult<Page<AuditEvent>> {
+        let place = |event: &AuditEvent| Place { at: event.at, id: event.id };
+        self.read(|tables| tables.audit.slice(slice, place, |event| event.agent == Some(agent)))
+    }
+
     fn pseudonymise(&mut self, user: UserId) -> StoreResult<u64> {
-        self.change(|tables| {
-            let told = tables
-                .audit
-                .keys_where(u32::MAX, |_, event| concerns(event, user) && event.client.is_some());
-            Ok(told.into_iter().fold(0, |count, id| {
-                count + u64::from(tables.audit.update(&id, |event| event.client = None))
-            }))
-        })
+        self.change(|tables| Ok(erase_clients(tables, |event| concerns(event, user))))
+    }
+
+    fn pseudonymise_agent(&mut self, agent: AgentId) -> StoreResult<u64> {
+        self.change(|tables| Ok(erase_clients(tables, |event| event.agent == Some(agent))))
     }
 
     fn delete_before(&mut self, before: Instant, limit: u32) -> StoreResult<u64> {
         self.change(|tables| Ok(tables.audit.remove_where(limit, |_, event| event.at < before)))
     }
+}
+
+fn erase_clients(tables: &mut Tables, wanted: impl Fn(&AuditEvent) -> bool) -> u64 {
+    let told =
+        tables.audit.keys_where(u32::MAX, |_, event| wanted(event) && event.client.is_some());
+    told.into_iter().fold(0, |count, id| {
+        count + u64::from(tables.audit.update(&id, |event| event.client = None))
+    })
 }
 
 /// Whether the user did or suffered it.

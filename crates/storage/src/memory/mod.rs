@@ -1,5 +1,9 @@
 //! Everything in memory, for tests and examples. Nothing survives the process.
 
+mod agent_networks;
+mod agent_tokens;
+mod agents;
+mod api_keys;
 mod audit;
 mod email_changes;
 mod inbox;
@@ -9,8 +13,11 @@ mod mailed_tokens;
 mod outbox;
 mod passwords;
 mod rate_limits;
+mod recoveries;
+mod resource_servers;
 mod sessions;
 mod signing_keys;
+mod spent_tokens;
 mod table;
 mod tables;
 #[cfg(test)]
@@ -26,10 +33,11 @@ use portcullis_kernel::{StoreError, StoreResult};
 
 use self::tables::Tables;
 use crate::{
+    AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
     AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
     KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, SessionRepository, SigningKeyRepository, Storage, TxMode, UnitOfWork,
-    UserRepository,
+    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
+    SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork, UserRepository,
 };
 
 /// How long a unit of work waits for one that writes.
@@ -152,6 +160,38 @@ impl UnitOfWork for Unit<'_> {
     }
 
     fn email_changes(&mut self) -> &mut dyn EmailChangeRepository {
+        self
+    }
+
+    fn agents(&mut self) -> &mut dyn AgentRepository {
+        self
+    }
+
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepository {
+        self
+    }
+
+    fn agent_access(&mut self) -> &mut dyn AgentAccess {
+        self
+    }
+
+    fn agent_tokens(&mut self) -> &mut dyn AgentTokenRepository {
+        self
+    }
+
+    fn agent_networks(&mut self) -> &mut dyn AgentNetworkRepository {
+        self
+    }
+
+    fn recoveries(&mut self) -> &mut dyn RecoveryRepository {
+        self
+    }
+
+    fn spent_tokens(&mut self) -> &mut dyn SpentTokenRepository {
+        self
+    }
+
+    fn resource_servers(&mut self) -> &mut dyn ResourceServerRepository {
         self
     }
 

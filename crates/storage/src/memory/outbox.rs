@@ -18,6 +18,12 @@ impl OutboxRepository for Unit<'_> {
             check_there(change, "change of address")?;
             let invitation = entry.invitation.is_none_or(|id| tables.invitations.contains(&id));
             check_there(invitation, "invitation")?;
+            entry.agent.map_or(Ok(()), |id| tables.check_agent(id))?;
+            let token =
+                entry.agent_token.is_none_or(|digest| tables.agent_tokens.contains(&digest));
+            check_there(token, "token of an agent")?;
+            let recovery = entry.recovery.is_none_or(|id| tables.recoveries.contains(&id));
+            check_there(recovery, "recovery request")?;
             check_free(tables.outbox.contains(&entry.id), UniqueKey::Other)?;
             tables.outbox.put(entry.id, entry.clone());
             Ok(())

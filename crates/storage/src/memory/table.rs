@@ -1,6 +1,6 @@
-use std::{collections::BTreeMap, fmt::Display};
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Display, str::FromStr};
 
-use portcullis_kernel::{Cursor, Page, PageRequest};
+use portcullis_kernel::{Cursor, Page, PageRequest, Place, Slice};
 
 /// Rows by their primary key, and what it takes to undo the changes since they were last kept.
 pub(super) struct Table<K, V> {
@@ -79,6 +79,28 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         }
         let more = rows.next().is_some();
         let next = last.filter(|_| more).map(|key| Cursor::after(key.to_string()));
+        Page { items, next }
+    }
+
+    /// Those of the rows that are `wanted`, newest first.
+    pub(super) fn slice<Id: Ord + Copy + Display + FromStr>(
+        &self,
+        slice: &Slice<Id>,
+        place: impl Fn(&V) -> Place<Id>,
+        wanted: impl Fn(&V) -> bool,
+    ) -> Page<V> {
+        let order = |place: Place<Id>| Reverse((place.at, place.id));
+        let after = slice.after.map(order);
+        let rows = self.rows.values().filter(|row| wanted(row));
+        let mut items: Vec<V> = rows
+            .filter(|row| after.is_none_or(|after| order(place(row)) > after))
+            .cloned()
+            .collect();
+        items.sort_by_key(|row| order(place(row)));
+        let limit = usize::try_from(slice.limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|last| place(last).cursor());
         Page { items, next }
     }
 

@@ -1,13 +1,15 @@
 use portcullis_audit::AuditEvent;
-use portcullis_credentials::{MailedToken, PasswordHash};
+use portcullis_credentials::{
+    AgentToken, ApiKey, MailedToken, PasswordHash, RecoveryCode, RecoveryRequest,
+};
 use portcullis_email::{OutboxEntry, ports::InboxEntry};
-use portcullis_identity::{EmailChange, Invitation, User};
+use portcullis_identity::{Agent, EmailChange, Invitation, ResourceServer, User};
 use portcullis_kernel::{
-    AuditEventId, EmailChangeId, Instant, InvitationId, MailId, SessionId, StoreError, StoreResult,
-    TokenDigest, UniqueKey, UserId,
+    AgentId, ApiKeyId, AuditEventId, EmailChangeId, Instant, InvitationId, MailId, RecoveryId,
+    ResourceServerId, SessionId, StoreError, StoreResult, TokenDigest, TokenId, UniqueKey, UserId,
 };
 use portcullis_limits::{BucketKey, HitLog};
-use portcullis_tokens::{RefreshRow, Session, SigningKey};
+use portcullis_tokens::{RefreshRow, Session, SigningKey, SpentToken};
 
 use super::table::{Journal, Table};
 
@@ -25,6 +27,14 @@ pub(super) struct Tables {
     pub(super) mailed_tokens: Table<TokenDigest, MailedToken>,
     pub(super) email_changes: Table<EmailChangeId, EmailChange>,
     pub(super) invitations: Table<InvitationId, Invitation>,
+    pub(super) agents: Table<AgentId, Agent>,
+    pub(super) api_keys: Table<ApiKeyId, ApiKey>,
+    pub(super) agent_tokens: Table<TokenDigest, AgentToken>,
+    pub(super) agent_networks: Table<(AgentId, String), Instant>,
+    pub(super) recoveries: Table<RecoveryId, RecoveryRequest>,
+    pub(super) recovery_codes: Table<(RecoveryId, AgentId), RecoveryCode>,
+    pub(super) spent_tokens: Table<TokenId, SpentToken>,
+    pub(super) resource_servers: Table<ResourceServerId, ResourceServer>,
     pub(super) outbox: Table<MailId, OutboxEntry>,
     pub(super) inbox: Table<MailId, InboxEntry>,
     pub(super) audit: Table<AuditEventId, AuditEvent>,
@@ -53,6 +63,11 @@ impl Tables {
         check_there(self.users.contains(&id), "user")
     }
 
+    /// What a foreign key to the agent says.
+    pub(super) fn check_agent(&self, id: AgentId) -> StoreResult<()> {
+        check_there(self.agents.contains(&id), "agent")
+    }
+
     /// Removes a user and everything that belongs to it; says whether it was there.
     pub(super) fn remove_user(&mut self, id: UserId) -> bool {
         let Some(user) = self.users.remove(&id) else { return false };
@@ -68,7 +83,10 @@ impl Tables {
         for change in self.email_changes.keys_where(u32::MAX, |_, change| change.user == id) {
             self.remove_email_change(change);
         }
-        self.outbox.remove_where(u32::MAX, |_, entry| entry.user == Some(id));
+        for agent in self.agents.keys_where(u32::MAX, |_, agent| agent.owner == Some(id)) {
+            self.agents.update(&agent, |agent| agent.owner = None);
+        }
+        self.remove_mails(|entry| entry.user == Some(id));
         true
     }
 
@@ -84,23 +102,56 @@ impl Tables {
 
     /// Removes a mailed token and its mail; says whether it was there.
     pub(super) fn remove_mailed_token(&mut self, digest: &TokenDigest) -> bool {
-        self.outbox.remove_where(u32::MAX, |_, entry| entry.token.as_ref() == Some(digest));
+        self.remove_mails(|entry| entry.token.as_ref() == Some(digest));
         self.mailed_tokens.remove(digest).is_some()
     }
 
     /// Removes a change of address and its mail; says whether it was there.
     pub(super) fn remove_email_change(&mut self, id: EmailChangeId) -> bool {
-        self.outbox.remove_where(u32::MAX, |_, entry| entry.change == Some(id));
+        self.remove_mails(|entry| entry.change == Some(id));
         self.email_changes.remove(&id).is_some()
     }
 
     /// Removes an invitation and its mail; says whether it was there.
     pub(super) fn remove_invitation(&mut self, id: InvitationId) -> bool {
-        self.outbox.remove_where(u32::MAX, |_, entry| entry.invitation == Some(id));
+        self.remove_mails(|entry| entry.invitation == Some(id));
         self.invitations.remove(&id).is_some()
     }
 
-    fn journals(&mut self) -> [&mut dyn Journal; 14] {
+    /// Removes an agent and everything that belongs to it; says whether it was there.
+    pub(super) fn remove_agent(&mut self, id: AgentId) -> bool {
+        if self.agents.remove(&id).is_none() {
+            return false;
+        }
+        self.api_keys.remove_where(u32::MAX, |_, key| key.agent == id);
+        for token in self.agent_tokens.keys_where(u32::MAX, |_, token| token.agent == id) {
+            self.remove_agent_token(&token);
+        }
+        self.recovery_codes.remove_where(u32::MAX, |(_, agent), _| *agent == id);
+        self.agent_networks.remove_where(u32::MAX, |(agent, _), _| *agent == id);
+        self.remove_mails(|entry| entry.agent == Some(id));
+        true
+    }
+
+    /// Removes a token of an agent and its mail; says whether it was there.
+    pub(super) fn remove_agent_token(&mut self, digest: &TokenDigest) -> bool {
+        self.remove_mails(|entry| entry.agent_token.as_ref() == Some(digest));
+        self.agent_tokens.remove(digest).is_some()
+    }
+
+    /// Removes a request for recovery codes with its codes and mails; says whether it was there.
+    pub(super) fn remove_recovery(&mut self, id: RecoveryId) -> bool {
+        self.recovery_codes.remove_where(u32::MAX, |(request, _), _| *request == id);
+        self.remove_mails(|entry| entry.recovery == Some(id));
+        self.recoveries.remove(&id).is_some()
+    }
+
+    /// Removes the mails about what is gone.
+    pub(super) fn remove_mails(&mut self, about: impl Fn(&OutboxEntry) -> bool) {
+        self.outbox.remove_where(u32::MAX, |_, entry| about(entry));
+    }
+
+    fn journals(&mut self) -> [&mut dyn Journal; 22] {
         [
             &mut self.users,
             &mut self.emails,
@@ -112,6 +163,14 @@ impl Tables {
             &mut self.mailed_tokens,
             &mut self.email_changes,
             &mut self.invitations,
+            &mut self.agents,
+            &mut self.api_keys,
+            &mut self.agent_tokens,
+            &mut self.agent_networks,
+            &mut self.recoveries,
+            &mut self.recovery_codes,
+            &mut self.spent_tokens,
+            &mut self.resource_servers,
             &mut self.outbox,
             &mut self.inbox,
             &mut self.audit,

@@ -24,6 +24,13 @@ const INTERNALS: [&str; 11] = [
 /// The media type of pages.
 const PAGE: &str = "text/html; charset=utf-8";
 
+/// Where a page is told instead of JSON, to who prefers it.
+const PAGE_OF_AGENTS: &str = "/api/auth/verify-email";
+
+/// What pages of any origin may read.
+const FOR_EVERYBODY: [&str; 2] =
+    ["/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server"];
+
 /// The form of a surface's errors.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Surface {
@@ -80,6 +87,7 @@ pub(super) fn check(method: &str, uri: &str, reply: &Reply) {
     let asked =
         format!("{method} {uri}: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
     check_headers(reply, &asked);
+    check_cors(uri, reply, &asked);
     check_places(Surface::of(uri), reply, &asked);
     check_body(method, uri, reply, &asked);
     check_declared(method, uri, reply, &asked);
@@ -93,9 +101,7 @@ fn check_headers(reply: &Reply, asked: &str) {
     for banner in ["server", "x-powered-by", "via"] {
         assert_eq!(reply.header(banner), None, "{asked}");
     }
-    let is_cors = |name: &str| name.starts_with("access-control-");
-    assert!(!reply.header_names().iter().any(|name| is_cors(name)), "W4 {asked}");
-    let has = |name: &str| reply.header(name).is_some();
+    let has = |name: &str| reply.headers.contains_key(name);
     match reply.status {
         401 => assert!(has("www-authenticate"), "W6 {asked}"),
         405 => assert!(has("allow"), "I10 {asked}"),
@@ -116,6 +122,16 @@ fn check_headers(reply: &Reply, asked: &str) {
         }
         assert!(reply.number("x-ratelimit-remaining") <= reply.number("x-ratelimit-limit"));
     }
+}
+
+/// W4: pages of other origins may read what describes the server to everybody, and nothing else.
+fn check_cors(uri: &str, reply: &Reply, asked: &str) {
+    let open = reply.status == 200 && FOR_EVERYBODY.contains(&uri.split('?').next().unwrap_or(uri));
+    let mut names = reply.header_names();
+    names.retain(|name| name.starts_with("access-control-"));
+    let wanted: &[&str] = if open { &["access-control-allow-origin"] } else { &[] };
+    assert_eq!(names, wanted, "W4 {asked}");
+    assert_eq!(reply.header("access-control-allow-origin"), open.then_some("*"), "W4 {asked}");
 }
 
 /// Cookies, and where a browser is sent.
@@ -144,13 +160,16 @@ fn check_body(method: &str, uri: &str, reply: &Reply, asked: &str) {
     for internal in INTERNALS {
         assert!(!text.contains(internal), "G4 {asked}");
     }
-    let holds_secret = text.contains("rt_") || text.contains("eyJ");
+    let prefixes = ["rt_", "eyJ", "rk_", "sk_", "evt_"];
+    let holds_secret = prefixes.into_iter().any(|prefix| text.contains(prefix));
     if holds_secret && !uri.starts_with("/openapi") {
         assert_eq!(reply.header("cache-control"), Some("no-store"), "W1 {asked}");
     }
     let media_type = reply.header("content-type");
     if text.is_empty() {
-        assert!(method == "HEAD" || matches!(reply.status, 204 | 303), "no body: {asked}");
+        let revoked = uri == "/oauth2/revoke" && reply.status == 200;
+        let bare = revoked || matches!(reply.status, 204 | 303);
+        assert!(method == "HEAD" || bare, "no body: {asked}");
         return;
     }
     assert_ne!(reply.status, 204, "{asked}");
@@ -162,6 +181,9 @@ fn check_body(method: &str, uri: &str, reply: &Reply, asked: &str) {
         let known = ["application/json", PAGE, "text/css; charset=utf-8", "image/svg+xml"];
         assert!(media_type.is_some_and(|m| known.contains(&m)), "I12 {asked}: {media_type:?}");
         assert!(surface != Surface::Page || media_type == Some(PAGE), "I12 {asked}");
+        return;
+    }
+    if media_type == Some(PAGE) && uri.split('?').next() == Some(PAGE_OF_AGENTS) {
         return;
     }
     let wanted = match surface {
@@ -232,6 +254,9 @@ fn check_envelope(surface: Surface, reply: &Reply, asked: &str) {
         Surface::OAuth => {
             assert_eq!(names(&body), ["error", "error_description"], "{asked}");
             assert!(is_text(&body["error_description"]), "{asked}");
+            let told = body["error_description"].as_str().unwrap_or_default();
+            let allowed = |b: u8| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\';
+            assert!(told.bytes().all(allowed), "RFC 6749 \u{a7}5.2 {asked}");
         }
         Surface::Page => {}
         Surface::Problem => {

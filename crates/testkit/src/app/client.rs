@@ -4,6 +4,7 @@ use actix_web::{
     http::{Method, header::CONTENT_TYPE},
     test::TestRequest,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use super::{Reply, TestApp, checks};
@@ -91,6 +92,13 @@ impl Request<'_> {
     pub fn bearer(mut self, token: &str) -> Self {
         self.secrets.push(token.to_owned());
         self.header("authorization", format!("Bearer {token}"))
+    }
+
+    /// Adds an id and its secret.
+    #[must_use]
+    pub fn basic(mut self, id: &str, secret: &str) -> Self {
+        self.secrets.push(secret.to_owned());
+        self.header("authorization", format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))))
     }
 
     /// Sets a JSON body.

@@ -1,4 +1,4 @@
-use portcullis_email::{Content, Letter};
+use portcullis_email::{Content, Letter, RecoverableAgent};
 use portcullis_kernel::ExposeSecret as _;
 
 use super::TestApp;
@@ -25,11 +25,19 @@ impl Mail {
         | Content::ConfirmDeletion { token: carried, .. }
         | Content::Invitation { token: carried, .. }
         | Content::AccountReclaimed { token: Some(carried), .. }
+        | Content::AgentVerifyEmail { token: carried, .. }
         | Content::ConfirmNewEmail { code: carried, .. }) = &self.0.content
         else {
             return None;
         };
         Some(carried.expose_secret())
+    }
+
+    /// The codes in it that recover agents: each with its agent's id, in the order of the mail.
+    pub fn codes(&self) -> Vec<(String, String)> {
+        let Content::AgentRecoveryCodes { agents, .. } = &self.0.content else { return Vec::new() };
+        let code = |agent: &RecoverableAgent| agent.code.expose_secret().to_owned();
+        agents.iter().map(|agent| (agent.agent.clone(), code(agent))).collect()
     }
 }
 
@@ -70,5 +78,17 @@ impl TestApp {
         let found = wanted.next().unwrap_or_else(|| panic!("no {kind}: {mails:?}"));
         assert!(wanted.next().is_none(), "several {kind}: {mails:?}");
         found.secret().unwrap_or_else(|| panic!("{kind} carries no secret")).to_owned()
+    }
+    /// The codes in the only waiting mail with codes; other mails are delivered with it.
+    ///
+    /// # Panics
+    /// When there is none, or several.
+    #[track_caller]
+    pub fn mailed_codes(&self) -> Vec<(String, String)> {
+        let mails = self.mails();
+        let mut found = mails.iter().map(Mail::codes).filter(|codes| !codes.is_empty());
+        let codes = found.next().unwrap_or_else(|| panic!("no codes: {mails:?}"));
+        assert!(found.next().is_none(), "several: {mails:?}");
+        codes
     }
 }

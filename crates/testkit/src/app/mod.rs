@@ -9,6 +9,7 @@
     reason = "test support: a failure is the test's"
 )]
 
+mod agent;
 mod checks;
 mod client;
 mod declared;
@@ -36,6 +37,7 @@ use portcullis_limits::TrustedProxies;
 use portcullis_storage::{StorageExt as _, UnitOfWork};
 
 pub use self::{
+    agent::Bot,
     client::{Client, Request},
     declared::Declared,
     mails::Mail,

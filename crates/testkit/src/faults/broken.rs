@@ -1,20 +1,26 @@
 use portcullis_audit::AuditEvent;
-use portcullis_credentials::{MailedKind, MailedToken, PasswordHash};
+use portcullis_credentials::{
+    AgentToken, ApiKey, MailedKind, MailedToken, PasswordHash, RecoveryCode, RecoveryRequest, Tried,
+};
 use portcullis_email::{OutboxEntry, ports::InboxEntry};
 use portcullis_identity::{
-    DisplayName, EmailChange, Invitation, Role, User, UserFilter, UserStatus,
+    Agent, AgentFilter, DisplayName, EmailChange, Invitation, ResourceServer, Role, User,
+    UserFilter, UserStatus,
 };
 use portcullis_kernel::{
-    EmailChangeId, Instant, InvitationId, MailId, Page, PageRequest, SessionId, StoreResult,
-    TokenDigest, UserId,
+    AgentId, ApiKeyId, AuditEventId, EmailChangeId, Instant, InvitationId, MailId, Page,
+    PageRequest, RecoveryId, ResourceServerId, SessionId, Slice, StoreResult, TokenDigest, TokenId,
+    UserId,
 };
 use portcullis_limits::{BucketKey, HitLog, Policy};
 use portcullis_storage::{
-    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
+    AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
+    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository, KeyHolder,
     KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, SessionRepository, SigningKeyRepository, UserRepository,
+    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
+    SigningKeyRepository, SpentTokenRepository, UserRepository,
 };
-use portcullis_tokens::{RefreshRow, RefreshState, Session, SigningKey};
+use portcullis_tokens::{RefreshRow, RefreshState, Session, SigningKey, SpentToken};
 
 use super::Fault;
 
@@ -133,6 +139,71 @@ broken! {
         remove_for(&str) -> u64;
         delete_expired(Instant, u32) -> u64;
     }
+    AgentRepository {
+        insert(&Agent) -> ();
+        find(AgentId) -> Option<Agent>;
+        find_by_recovery(&TokenDigest) -> Option<Agent>;
+        lock(AgentId) -> Option<Agent>;
+        update(&Agent) -> bool;
+        delete(AgentId) -> bool;
+        list_proven(&str, u32) -> Vec<Agent>;
+        list_pending(&str, u32) -> Vec<Agent>;
+        list(&AgentFilter, &Slice<AgentId>) -> Page<Agent>;
+        list_public(&Slice<AgentId>) -> Page<Agent>;
+        list_owned(UserId) -> Vec<Agent>;
+    }
+    ApiKeyRepository {
+        insert(&ApiKey) -> ();
+        find(ApiKeyId) -> Option<ApiKey>;
+        count_live(AgentId, Instant) -> u32;
+        list(AgentId, &Slice<ApiKeyId>) -> Page<ApiKey>;
+        revoke(ApiKeyId, AgentId, Instant) -> bool;
+        revoke_all(AgentId, Instant) -> u64;
+        replace(ApiKeyId, AgentId, ApiKeyId, Instant, Instant) -> bool;
+        touch(ApiKeyId, Instant) -> ();
+        delete_dead(Instant, u32) -> u64;
+    }
+    AgentAccess {
+        find_key(&TokenDigest) -> Option<KeyHolder>;
+        find_token(ApiKeyId, TokenId) -> Option<(KeyHolder, bool)>;
+    }
+    AgentTokenRepository {
+        put(&AgentToken) -> ();
+        find(&TokenDigest, Instant) -> Option<AgentToken>;
+        spend(&TokenDigest, Instant) -> bool;
+        remove_open(AgentId) -> u64;
+        delete_expired(Instant, u32) -> u64;
+    }
+    AgentNetworkRepository {
+        touch(AgentId, &str, Instant, Instant) -> bool;
+        is_known(&str, &str, Instant) -> bool;
+        delete_before(Instant, u32) -> u64;
+    }
+    RecoveryRepository {
+        open(&RecoveryRequest) -> ();
+        find_open(RecoveryId, Instant) -> Option<RecoveryRequest>;
+        lock_open(RecoveryId, Instant) -> Option<RecoveryRequest>;
+        lock_all(&str, Instant) -> Vec<RecoveryRequest>;
+        add_code(&RecoveryCode) -> ();
+        codes(&[RecoveryId]) -> Vec<RecoveryCode>;
+        take_try(RecoveryId, Tried, u32) -> bool;
+        give_back_try(RecoveryId, Tried) -> ();
+        spend(RecoveryId, AgentId, Instant) -> bool;
+        remove_open_codes(AgentId) -> u64;
+        delete_expired(Instant, u32) -> u64;
+    }
+    SpentTokenRepository {
+        spend(&SpentToken) -> bool;
+        is_spent(TokenId) -> bool;
+        delete_expired(Instant, u32) -> u64;
+    }
+    ResourceServerRepository {
+        insert(&ResourceServer) -> ();
+        find_by_secret(&TokenDigest) -> Option<ResourceServer>;
+        has_audience(&str) -> bool;
+        list() -> Vec<ResourceServer>;
+        remove(ResourceServerId) -> bool;
+    }
     OutboxRepository {
         insert(&OutboxEntry) -> ();
         is_due(&str, Instant) -> bool;
@@ -153,7 +224,9 @@ broken! {
     AuditRepository {
         append(&AuditEvent) -> ();
         list_for(UserId, u32) -> Vec<AuditEvent>;
+        list_for_agent(AgentId, &Slice<AuditEventId>) -> Page<AuditEvent>;
         pseudonymise(UserId) -> u64;
+        pseudonymise_agent(AgentId) -> u64;
         delete_before(Instant, u32) -> u64;
     }
     RateLimitRepository {

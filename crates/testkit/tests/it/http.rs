@@ -23,6 +23,21 @@ mod order;
 mod routes;
 mod unavailable;
 
+mod api {
+    mod order;
+    mod routes;
+}
+
+mod oauth2 {
+    pub(crate) mod callers;
+    mod endings;
+    mod introspect;
+    mod requests;
+    mod revoke;
+    mod token;
+    mod token_refusals;
+}
+
 mod pages {
     mod account;
     mod browser;
@@ -37,11 +52,14 @@ mod pages {
 }
 
 mod well_known {
+    mod discovery;
     mod jwks;
 }
 
 mod v1 {
     mod admin {
+        mod agents;
+        mod agents_made;
         mod invitations;
         mod one_user;
         mod users;

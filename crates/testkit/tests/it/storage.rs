@@ -1,5 +1,7 @@
 //! The storage adapters: the contract on each of them, and what each promises beside it.
 
+mod agent_locks;
+mod agent_rows;
 mod lab;
 mod limits;
 mod locks;

@@ -21,11 +21,16 @@ struct Line {
 
 /// Runs statements in the database of a URL as settings have it.
 pub(crate) fn execute(url: &str, sql: &str) {
+    let done = connect(url).batch_execute(sql);
+    done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// A connection of its own.
+pub(crate) fn connect(url: &str) -> Box<dyn SimpleConnection> {
     match url.strip_prefix("sqlite://") {
-        Some(path) => SqliteConnection::establish(path).unwrap().batch_execute(sql),
-        None => postgres(url).batch_execute(sql),
+        Some(path) => Box::new(SqliteConnection::establish(path).unwrap()),
+        None => Box::new(postgres(url)),
     }
-    .unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
 /// The number `n` that a query gives.

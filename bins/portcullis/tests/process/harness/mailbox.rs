@@ -1,6 +1,11 @@
 //! Mails, where they arrive.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    time::Duration,
+};
 
 use super::wait_until;
 
@@ -38,9 +43,33 @@ impl Mail {
 
     /// The code that stands alone on a line.
     pub(crate) fn code(&self) -> Option<String> {
-        let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|b| b.is_ascii_digit());
-        self.text.lines().map(str::trim).find(is_code).map(str::to_owned)
+        let mut lines = self.text.lines().map(str::trim);
+        lines.find(|line| is_code(line)).map(str::to_owned)
     }
+
+    /// Codes by the agent whose id stands before each.
+    pub(crate) fn agent_codes(&self) -> BTreeMap<String, String> {
+        let mut codes = BTreeMap::new();
+        let mut agent = None;
+        for line in self.text.lines().map(str::trim) {
+            if let Some(id) = word(line, "agt_") {
+                agent = Some(id);
+            } else if let Some(agent) = agent.as_ref().filter(|_| is_code(line)) {
+                codes.entry(agent.clone()).or_insert_with(|| line.to_owned());
+            }
+        }
+        codes
+    }
+}
+
+fn is_code(line: &str) -> bool {
+    line.len() == 6 && line.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The first word of a text that begins like this.
+pub(crate) fn word(text: &str, prefix: &str) -> Option<String> {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.find(|word| word.starts_with(prefix)).map(str::to_owned)
 }
 
 /// A place where mails arrive.
@@ -55,17 +84,24 @@ pub(crate) trait Arrivals {
     /// Waits for a mail to an address with a token of this kind; gives the last such token.
     #[track_caller]
     fn wait_for_token(&self, address: &str, prefix: &str) -> String {
-        let find = || self.mails_to(address).iter().rev().find_map(|mail| mail.token(prefix));
-        wait_until(&format!("a mail with {prefix} arrives"), ARRIVES, || find().is_some());
-        find().unwrap()
+        self.wait_for(address, &format!("a mail with {prefix}"), |mail| mail.token(prefix))
     }
 
     /// Waits for a mail with a code.
     #[track_caller]
     fn wait_for_code(&self, address: &str) -> String {
-        let find = || self.mails_to(address).iter().rev().find_map(Mail::code);
-        wait_until("a mail with a code arrives", ARRIVES, || find().is_some());
-        find().unwrap()
+        self.wait_for(address, "a mail with a code", Mail::code)
+    }
+
+    /// Waits for a mail to an address in which something is found; gives the last that was.
+    #[track_caller]
+    fn wait_for<T>(&self, address: &str, what: &str, find: impl Fn(&Mail) -> Option<T>) -> T {
+        let mut found = None;
+        wait_until(&format!("{what} arrives"), ARRIVES, || {
+            found = self.mails_to(address).iter().rev().find_map(&find);
+            found.is_some()
+        });
+        found.unwrap()
     }
 
     /// Waits until each of the addresses has a mail.

@@ -1,5 +1,6 @@
 //! The real binary, started as a user would start it, and clients that talk to it.
 
+pub(crate) mod agents;
 mod client;
 pub(crate) mod database;
 mod home;
@@ -18,6 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use agents::{Agent, AgentToken, ApiKey, ResourceServer};
 pub(crate) use client::Client;
 pub(crate) use home::{Home, each_database, free_port};
 pub(crate) use load::{Load, check_diaries};

@@ -85,18 +85,19 @@ impl Tokens {
 
     /// The id of the key that signed the access token.
     pub(crate) fn kid(&self) -> String {
-        self.part(0)["kid"].as_str().expect("a kid").to_owned()
+        token_part(&self.access, 0)["kid"].as_str().expect("a kid").to_owned()
     }
 
     /// What the access token says.
     pub(crate) fn claims(&self) -> Value {
-        self.part(1)
+        token_part(&self.access, 1)
     }
+}
 
-    fn part(&self, index: usize) -> Value {
-        let part = self.access.split('.').nth(index).unwrap();
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
-    }
+/// The header (0) or the claims (1) of a signed token.
+pub(crate) fn token_part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
 /// The use of any text as a refresh token.

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 /// A request, before it has a connection.
@@ -26,6 +27,23 @@ impl Request {
         Self::new("PUT", target).json(body)
     }
 
+    /// A POST without a body.
+    pub(crate) fn bare_post(target: &str) -> Self {
+        Self::new("POST", target)
+    }
+
+    pub(crate) fn delete(target: &str) -> Self {
+        Self::new("DELETE", target)
+    }
+
+    /// A form whose values need no escaping.
+    pub(crate) fn form(target: &str, fields: &[(&str, &str)]) -> Self {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = Self::new("POST", target);
+        request.body = fields.join("&").into_bytes();
+        request.header("Content-Type", "application/x-www-form-urlencoded")
+    }
+
     fn new(method: &'static str, target: &str) -> Self {
         Self { method, target: target.to_owned(), headers: Vec::new(), body: Vec::new() }
     }
@@ -42,6 +60,13 @@ impl Request {
 
     pub(crate) fn bearer(self, access_token: &str) -> Self {
         self.header("Authorization", &format!("Bearer {access_token}"))
+    }
+
+    pub(crate) fn basic(self, id: &str, secret: &str) -> Self {
+        self.header(
+            "Authorization",
+            &format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))),
+        )
     }
 
     /// As it goes over the wire.

@@ -1,3 +1,4 @@
+mod agents;
 mod letters;
 mod replacing;
 

@@ -1,6 +1,7 @@
 //! What an operator may replace, and what is refused.
 
 use super::*;
+use crate::Content;
 
 fn replacing(name: &str, source: &str) -> Result<Templates, TemplateError> {
     Templates::new(branding(), BTreeMap::from([(name.to_owned(), source.to_owned())]))
@@ -46,27 +47,7 @@ fn a_bad_replacement_is_refused_at_start() {
         ("test.html", "{% include \"nothing.html\" %}", "test.html", "nothing.html"),
         ("layout.txt", "{{ nothing }}", "layout.txt", "undefined value"),
         ("parts.html", "{% macro button(label) %}{% endmacro %}", "account_reclaimed.html", ""),
-        ("verify_email.txt", "Subject: a\n\nHello", "verify_email.txt", "it lacks the link"),
-        ("verify_email.html", "<p>Hello</p>", "verify_email.html", "it lacks the link"),
-        ("confirm_new_email.html", "<p>Hello</p>", "confirm_new_email.html", "lacks the code"),
-        (
-            "verify_email.txt",
-            "Subject: {{ link }}\n\n{{ link }}",
-            "verify_email.txt",
-            "its subject tells the token or code",
-        ),
-        (
-            "confirm_new_email.txt",
-            "Subject: {{ code }}\n\n{{ code }}",
-            "confirm_new_email.txt",
-            "its subject tells the token or code",
-        ),
-        (
-            "confirm_new_email.txt",
-            "Subject: a\n\nYour code: {{ code }}",
-            "confirm_new_email.txt",
-            "alone on a line",
-        ),
+        ("agent_deleted.txt", "Subject: {{ link }}\n\nHello", "agent_deleted.txt", "undefined"),
         // What only some letters of a kind reach is tried as well.
         (
             "account_reclaimed.html",
@@ -90,6 +71,32 @@ fn a_bad_replacement_is_refused_at_start() {
 }
 
 #[test]
+fn a_mail_must_tell_every_link_and_code_that_it_is_for_and_none_in_its_subject() {
+    let (lacks_link, lacks_code) = ("it lacks the link", "it lacks a code alone on a line");
+    let tells = "its subject tells the token or code";
+    for (name, source, cause) in [
+        ("verify_email.txt", "Subject: a\n\nHello", lacks_link),
+        ("verify_email.html", "<p>Hello</p>", lacks_link),
+        ("verify_email.txt", "Subject: {{ link }}\n\n{{ link }}", tells),
+        ("agent_verify_email.txt", "Subject: a\n\nHello", lacks_link),
+        ("confirm_new_email.html", "<p>Hello</p>", lacks_code),
+        ("confirm_new_email.html", "<p>Your code: {{ code }}</p>", lacks_code),
+        ("confirm_new_email.txt", "Subject: a\n\nYour code: {{ code }}", lacks_code),
+        ("confirm_new_email.txt", "Subject: {{ code }}\n\n{{ code }}", tells),
+        ("agent_recovery_codes.txt", "Subject: a\n\n{{ agents[0].code }}", lacks_code),
+        ("agent_recovery_codes.html", "{% for a in agents %}{{ a.code }} {% endfor %}", lacks_code),
+        (
+            "agent_recovery_codes.txt",
+            "Subject: {{ (agents | last).code }}\n\n{% for a in agents %}\n{{ a.code }}\n{% endfor %}",
+            tells,
+        ),
+    ] {
+        let error = replacing(name, source).err().unwrap_or_else(|| panic!("{name}: {source}"));
+        assert_eq!((error.template.as_str(), error.cause.contains(cause)), (name, true), "{error}");
+    }
+}
+
+#[test]
 fn an_error_tells_the_line_of_the_file() {
     let error = replacing("test.txt", "Subject: a\n\nHello\n{{ wrong }}\n").err().unwrap();
     assert_eq!(
@@ -106,4 +113,22 @@ fn g1_an_error_never_shows_what_a_letter_carries() {
     let error = templates.render(&samples::letters()[0]).unwrap_err();
     assert!(error.cause.contains("verify-email?token=…"), "{error}");
     assert!(!error.to_string().contains("uvt_"), "{error}");
+}
+
+#[test]
+fn g1_an_error_never_shows_any_of_several_codes() {
+    let source = "Subject: a\n\n{% for a in agents %}\n{{ a.code }}\n{% endfor %}\n\
+        {% if service == 'B' %}{% include agents[0].code ~ agents[1].code %}{% endif %}";
+    let mut templates = replacing("agent_recovery_codes.txt", source).unwrap();
+    templates.branding.service = "B".to_owned();
+    let letters = samples::letters();
+    let several = letters.iter().find(|letter| {
+        matches!(&letter.content, Content::AgentRecoveryCodes { agents, .. } if agents.len() == 2)
+    });
+    let error = templates.render(several.unwrap()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the mail template agent_recovery_codes.txt cannot be used: template not found: tried to \
+         include non-existing template '……' (in agent_recovery_codes.txt:6)"
+    );
 }

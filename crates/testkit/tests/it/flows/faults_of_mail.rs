@@ -16,7 +16,7 @@ use portcullis_storage::StorageExt as _;
 use portcullis_testkit::{engine::TestEngine, faults::Fault};
 
 use super::{
-    JANE, JOHN, PASSWORD, People as _, Stored as _,
+    JANE, JOHN, KEYS, PASSWORD, People as _, Stored as _,
     faults::{Run, at_every_step},
     from, home,
     mailbox::{Mail as _, OTHER_PASSWORD, is_stored, kinds, presented, waiting},
@@ -233,7 +233,7 @@ fn an_invitation_is_made_withdrawn_and_spent_wholly_or_not_at_all() {
         |engine, (), run| {
             let made = usize::from(done(&run));
             assert_eq!((listed(engine), waiting(engine).len()), (made, made));
-            assert_eq!(engine.event_count(), 1 + made as u64);
+            assert_eq!(engine.event_count(), KEYS + made as u64);
         },
     );
     at_every_step(

@@ -71,7 +71,9 @@ impl Victim {
 
     fn public_key(&self) -> (Rsa<Public>, Value) {
         let jwks: Value = serde_json::from_str(&self.engine.jwks().unwrap()).unwrap();
-        let jwk = jwks["keys"][0].clone();
+        let kid = self.engine.active_kid();
+        let mut keys = jwks["keys"].as_array().unwrap().iter();
+        let jwk = keys.find(|key| key["kid"] == kid).unwrap().clone();
         let number = |name: &str| {
             let bytes = URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
             BigNum::from_slice(&bytes).unwrap()

@@ -18,7 +18,7 @@ use portcullis_testkit::{
 use time::Duration;
 
 use super::{
-    JANE, JOHN, PASSWORD, People as _, Stored as _, at_once, broken, from, home,
+    JANE, JOHN, KEYS, PASSWORD, People as _, Stored as _, at_once, broken, from, home,
     mailbox::{Mail as _, carried, kinds, waiting},
     told,
 };
@@ -111,7 +111,7 @@ fn each_refusal_has_its_text_and_code() {
     let unknown = join(&engine, JANE, Some("inv_x")).unwrap_err();
     let (kind, code, _) = told(&unknown);
     assert_eq!((kind, code), (ErrorKind::Unauthenticated, "invalid_token"));
-    assert_eq!(engine.event_count(), 1, "that of the key");
+    assert_eq!(engine.event_count(), KEYS, "those of the keys");
 }
 
 #[test]
@@ -203,8 +203,8 @@ fn a_withdrawn_invitation_is_dead_and_its_waiting_mail_gone() {
     let never: InvitationId =
         format!("{}{}", &id.to_string()[..4], "0".repeat(32)).parse().unwrap();
     assert!(engine.withdraw_invitation(never, Actor::Operator, &Origin::local()).is_err());
-    // That of the key, of the invitation, and of its end.
-    assert_eq!(engine.event_count(), 3);
+    // Those of the keys, of the invitation, and of its end.
+    assert_eq!(engine.event_count(), KEYS + 2);
 }
 
 /// What a registration with an invitation comes to when something happens after both were looked at.

@@ -39,7 +39,8 @@ pub(super) fn carried(letter: &Letter) -> String {
         Content::VerifyEmail { token, .. }
         | Content::ResetPassword { token, .. }
         | Content::ConfirmDeletion { token, .. }
-        | Content::Invitation { token, .. } => token,
+        | Content::Invitation { token, .. }
+        | Content::AgentVerifyEmail { token, .. } => token,
         Content::ConfirmNewEmail { code, .. } => code,
         other => panic!("{} carries nothing", other.kind()),
     };

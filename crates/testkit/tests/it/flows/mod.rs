@@ -1,7 +1,9 @@
-//! Every rule of people's accounts, on memory storage with a clock that stands.
+//! Every rule of the flows, on memory storage with a clock that stands; what only a database can show, on
+//! all of them.
 
 mod admin;
 mod admin_of_accounts;
+mod agents;
 mod audit_once;
 mod authenticate;
 mod contention;
@@ -21,6 +23,7 @@ mod mail_requests;
 mod mailbox;
 mod mocked;
 mod notices;
+mod oauth;
 mod outbox;
 mod outbox_sealed;
 mod own_deletion;
@@ -57,6 +60,10 @@ use portcullis_tokens::RefreshToken;
 const JANE: &str = "jane@example.com";
 const JOHN: &str = "john@example.com";
 const PASSWORD: &str = "correct horse battery";
+
+/// Signing keys, and as many events, that there are from the first start on: one for people's tokens,
+/// and one for agents' by each algorithm.
+const KEYS: u64 = 4;
 
 /// A request from this client address.
 fn from(client: &str) -> Origin {

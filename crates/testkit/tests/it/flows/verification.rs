@@ -204,6 +204,7 @@ fn a_newer_link_kills_the_older_and_its_mail_if_that_still_waits() {
     assert!(is_refused(&engine.try_disown(&older)));
     assert!(engine.try_verify(&newer).is_ok());
     engine.join(JOHN);
+    engine.clock.advance(Duration::SECOND);
     engine.ask(RequestKind::Verification, JOHN);
     // The request is younger than the first mail, which it overtakes.
     let first = engine.claim_mail().unwrap().unwrap();

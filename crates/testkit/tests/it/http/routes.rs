@@ -42,11 +42,15 @@ pub(crate) const UNKNOWN_SESSION: &str = "/v1/auth/sessions/ses_0000000000000000
 pub(crate) const UNKNOWN_USER: &str = "/v1/admin/users/01JN2X4K8M3F7QPZRVWT6YBHCE";
 pub(crate) const UNKNOWN_INVITATION: &str =
     "/v1/admin/invitations/ivt_00000000000000000000000000000000";
+pub(crate) const UNKNOWN_AGENT: &str = "/v1/admin/agents/agt_00000000000000000000000000000000";
+const KEYS_OF_AGENT: &str = "/v1/admin/agents/agt_00000000000000000000000000000000/keys";
+const KEY_OF_AGENT: &str = "/v1/admin/agents/agt_00000000000000000000000000000000/keys/\
+    aky_00000000000000000000000000000000";
 
 pub(crate) const REFRESH: Route = open("POST", "/v1/auth/refresh", 30);
 pub(crate) const END_SESSION: Route = closed("DELETE", UNKNOWN_SESSION, false);
 
-pub(crate) const ROUTES: [Route; 32] = [
+pub(crate) const ROUTES: [Route; 42] = [
     open("POST", "/v1/auth/register", 3),
     open("POST", "/v1/auth/login", 5),
     REFRESH,
@@ -74,7 +78,17 @@ pub(crate) const ROUTES: [Route; 32] = [
     closed("POST", "/v1/admin/users/invite", true),
     closed("GET", "/v1/admin/invitations", false),
     closed("DELETE", UNKNOWN_INVITATION, false),
+    closed("GET", "/v1/admin/agents", false),
+    closed("POST", "/v1/admin/agents", true),
+    closed("GET", UNKNOWN_AGENT, false),
+    closed("DELETE", UNKNOWN_AGENT, false),
+    closed("POST", "/v1/admin/agents/agt_00000000000000000000000000000000/suspend", false),
+    closed("POST", "/v1/admin/agents/agt_00000000000000000000000000000000/resume", false),
+    closed("POST", KEYS_OF_AGENT, true),
+    closed("DELETE", KEY_OF_AGENT, false),
     free("/.well-known/jwks.json"),
+    free("/.well-known/oauth-protected-resource"),
+    free("/.well-known/oauth-authorization-server"),
     free("/health"),
     free("/ready"),
     free("/"),
@@ -134,6 +148,10 @@ impl Route {
                 json!({ "email": "somebody.else@example.com", "password": password })
             }
             "/v1/users/me/email/confirm" => json!({ "code": "000000" }),
+            "/v1/admin/agents" => {
+                json!({ "agent_name": "weather-bot", "email": "bot@example.com" })
+            }
+            KEYS_OF_AGENT => json!({ "name": "production" }),
             "/v1/admin/users/invite" => json!({ "email": "guest@example.com" }),
             path if path.ends_with("/role") => json!({ "role": "host" }),
             _ => json!({ "refresh_token": "rt_01JN2X4K8M3F7QPZRVWT6YBHCE" }),

@@ -17,23 +17,27 @@ use super::lab::{
     GENEROUS, PostgresLab, at, new_email_change, new_mail, new_mailed_token, new_session, new_user,
 };
 
-type Work<'w> = &'w dyn Fn(&mut dyn UnitOfWork) -> StoreResult<bool>;
+pub(super) type Work<'w> = &'w dyn Fn(&mut dyn UnitOfWork) -> StoreResult<bool>;
 
 /// Another instance, which waits for a lock for a moment only.
-fn impatient(lab: &PostgresLab) -> PostgresStorage {
+pub(super) fn impatient(lab: &PostgresLab) -> PostgresStorage {
     let lock_timeout = Duration::from_millis(50);
     PostgresStorage::connect(&PostgresOptions { lock_timeout, ..lab.options() }).unwrap()
 }
 
 /// An instance that waits for longer than any test.
-fn patient(lab: &PostgresLab) -> PostgresStorage {
+pub(super) fn patient(lab: &PostgresLab) -> PostgresStorage {
     let (lock_timeout, statement_timeout) = (Duration::from_mins(1), Duration::from_mins(1));
     let options = PostgresOptions { lock_timeout, statement_timeout, ..lab.options() };
     PostgresStorage::connect(&options).unwrap()
 }
 
 /// Each of the works waits as long as the unit is open, and is done when it is over.
-fn wait_for(unit: Box<dyn UnitOfWork + '_>, other: &PostgresStorage, works: &[Work<'_>]) {
+pub(super) fn wait_for(
+    unit: Box<dyn UnitOfWork + '_>,
+    other: &PostgresStorage,
+    works: &[Work<'_>],
+) {
     for (index, work) in works.iter().enumerate() {
         let waited = other.transact(|uow| work(uow));
         assert!(matches!(waited, Err(StoreError::Unavailable(_))), "{index}: {waited:?}");
@@ -135,15 +139,24 @@ fn a_locked_mail_is_neither_taken_nor_changed_by_anybody_else() {
     );
 }
 
+/// Waits until one statement waits for a lock.
+pub(super) fn until_one_waits(lab: &PostgresLab) {
+    let waits = "DO $$ BEGIN ASSERT (SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock') = 1; END $$";
+    let mut raw = lab.raw();
+    let begun = Instant::now();
+    while let Err(error) = raw.batch_execute(waits) {
+        assert!(begun.elapsed() < GENEROUS, "{error}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Puts the first and, before that is published, the second; which must be there in the end.
-fn put_one_beside_the_other(
+pub(super) fn put_one_beside_the_other(
     lab: &PostgresLab,
     storage: &PostgresStorage,
     put: impl Fn(&mut dyn UnitOfWork, usize) -> StoreResult<()> + Sync,
 ) {
-    let waits = "DO $$ BEGIN ASSERT (SELECT count(*) FROM pg_stat_activity \
-        WHERE datname = current_database() AND wait_event_type = 'Lock') = 1; END $$";
-    let mut raw = lab.raw();
     let mut unit = storage.begin(TxMode::Write).unwrap();
     put(unit.as_mut(), 0).unwrap();
     let tries = thread::scope(|scope| {
@@ -156,11 +169,7 @@ fn put_one_beside_the_other(
             done.unwrap();
             tries
         });
-        let begun = Instant::now();
-        while let Err(error) = raw.batch_execute(waits) {
-            assert!(begun.elapsed() < GENEROUS, "{error}");
-            thread::sleep(Duration::from_millis(5));
-        }
+        until_one_waits(lab);
         unit.commit().unwrap();
         second.join().unwrap()
     });

@@ -1,38 +1,43 @@
+mod rows;
+
 use std::{sync::Barrier, thread};
 
 use diesel::{
     QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types::Text,
 };
-use portcullis_audit::{Action, Actor, AuditEvent};
-use portcullis_credentials::PasswordHash;
 use portcullis_email::OutboxEntry;
-use portcullis_identity::User;
-use portcullis_kernel::{Origin, StoreResult};
-use portcullis_limits::{BucketKey, HitLog, Policy};
+use portcullis_identity::Agent;
+use portcullis_kernel::{StoreError, StoreResult};
 use portcullis_storage::{StorageExt, UnitOfWork};
 use portcullis_storage_diesel::{Database, MigrateError};
-use portcullis_system::SystemEntropy;
-use portcullis_tokens::{
-    Algorithm, KeyPurpose, PublicJwk, RefreshRow, RefreshState, Session, SigningKey,
-};
-use time::Duration;
 
+use self::rows::{AgentRows, Rows};
 use super::lab::{
-    PostgresLab, SqliteLab, at, new_email_change, new_mail, new_mailed_token, new_session, new_user,
+    PostgresLab, SqliteLab, at, new_email_change, new_mail, new_mailed_token, new_user,
 };
 
 /// All of them.
-const NAMES: [&str; 2] = ["0001_people", "0002_mail"];
+const NAMES: [&str; 3] = ["0001_people", "0002_mail", "0003_agents"];
 
 const NEWER: &str = "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')";
-
-const FORGET_MAIL: &str = "DELETE FROM __diesel_schema_migrations WHERE version = '0002'";
 
 macro_rules! migration {
     ($file:literal) => {
         include_str!(concat!("../../../../../migrations/", $file))
     };
 }
+
+/// Up and down.
+const SQLITE: [(&str, &str); 3] = [
+    (migration!("sqlite/0001_people/up.sql"), migration!("sqlite/0001_people/down.sql")),
+    (migration!("sqlite/0002_mail/up.sql"), migration!("sqlite/0002_mail/down.sql")),
+    (migration!("sqlite/0003_agents/up.sql"), migration!("sqlite/0003_agents/down.sql")),
+];
+const POSTGRES: [(&str, &str); 3] = [
+    (migration!("postgres/0001_people/up.sql"), migration!("postgres/0001_people/down.sql")),
+    (migration!("postgres/0002_mail/up.sql"), migration!("postgres/0002_mail/down.sql")),
+    (migration!("postgres/0003_agents/up.sql"), migration!("postgres/0003_agents/down.sql")),
+];
 
 fn is_fresh_then_migrated_once(storage: &dyn Database) {
     for _ in 0..2 {
@@ -110,16 +115,13 @@ fn a_database_newer_than_the_program_is_refused_and_left_alone() {
 fn migrations_can_be_undone_and_done_again() {
     let forget = "DELETE FROM __diesel_schema_migrations";
     let lab = SqliteLab::migrated();
-    for down in [migration!("sqlite/0002_mail/down.sql"), migration!("sqlite/0001_people/down.sql")]
-    {
+    for down in SQLITE.iter().rev().map(|(_, down)| down) {
         lab.raw().batch_execute(down).unwrap();
     }
     lab.raw().batch_execute(forget).unwrap();
     is_fresh_again(&lab.storage());
     let Some(lab) = PostgresLab::migrated() else { return };
-    for down in
-        [migration!("postgres/0002_mail/down.sql"), migration!("postgres/0001_people/down.sql")]
-    {
+    for down in POSTGRES.iter().rev().map(|(_, down)| down) {
         lab.raw().batch_execute(down).unwrap();
     }
     lab.raw().batch_execute(forget).unwrap();
@@ -138,17 +140,22 @@ struct Part {
     text: String,
 }
 
-/// Undone, it leaves the very schema that was there before.
+/// Undone, each leaves the very schema that was there before.
 #[test]
-fn mail_is_undone_without_a_trace() {
+fn every_migration_is_undone_without_a_trace() {
     let parts = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') AS text \
         FROM sqlite_schema WHERE name NOT LIKE '%diesel%' ORDER BY 1";
-    let (plain, lab) = (SqliteLab::empty(), SqliteLab::migrated());
-    plain.raw().batch_execute(migration!("sqlite/0001_people/up.sql")).unwrap();
-    lab.raw().batch_execute(migration!("sqlite/0002_mail/down.sql")).unwrap();
-    let [plain, undone] =
-        [plain, lab].map(|lab| sql_query(parts).load::<Part>(&mut lab.raw()).unwrap());
-    assert_eq!(undone, plain);
+    let lab = SqliteLab::migrated();
+    for (done, (_, down)) in SQLITE.iter().enumerate().rev() {
+        let plain = SqliteLab::empty();
+        lab.raw().batch_execute(down).unwrap();
+        for (up, _) in &SQLITE[..done] {
+            plain.raw().batch_execute(up).unwrap();
+        }
+        let [plain, undone] =
+            [&plain, &lab].map(|lab| sql_query(parts).load::<Part>(&mut lab.raw()).unwrap());
+        assert_eq!(undone, plain, "{}", NAMES[done]);
+    }
 
     let parts = "SELECT concat_ws(' ', table_name, column_name, data_type, collation_name, \
             is_nullable, column_default) AS text \
@@ -158,26 +165,43 @@ fn mail_is_undone_without_a_trace() {
             AND conrelid::regclass::text !~ 'diesel' \
         UNION SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' \
             AND tablename !~ 'diesel' ORDER BY 1";
-    let Some((plain, lab)) = PostgresLab::empty().zip(PostgresLab::migrated()) else { return };
-    plain.raw().batch_execute(migration!("postgres/0001_people/up.sql")).unwrap();
-    lab.raw().batch_execute(migration!("postgres/0002_mail/down.sql")).unwrap();
-    let [plain, undone] =
-        [plain, lab].map(|lab| sql_query(parts).load::<Part>(&mut lab.raw()).unwrap());
-    assert_eq!(undone, plain);
+    let Some(lab) = PostgresLab::migrated() else { return };
+    for (done, (_, down)) in POSTGRES.iter().enumerate().rev() {
+        let plain = PostgresLab::empty().unwrap();
+        lab.raw().batch_execute(down).unwrap();
+        for (up, _) in &POSTGRES[..done] {
+            plain.raw().batch_execute(up).unwrap();
+        }
+        let [plain, undone] =
+            [&plain, &lab].map(|lab| sql_query(parts).load::<Part>(&mut lab.raw()).unwrap());
+        assert_eq!(undone, plain, "{}", NAMES[done]);
+    }
+}
+
+/// Undoes the migrations after the first `kept`.
+fn undo(conn: &mut impl SimpleConnection, migrations: &[(&str, &str)], kept: usize) {
+    for ((_, down), name) in migrations.iter().zip(NAMES).skip(kept).rev() {
+        conn.batch_execute(down).unwrap();
+        let version = &name[..4];
+        let forget = format!("DELETE FROM __diesel_schema_migrations WHERE version = '{version}'");
+        conn.batch_execute(&forget).unwrap();
+    }
 }
 
 #[test]
 fn every_row_of_the_first_schema_survives_mail_and_its_undoing() {
     let lab = SqliteLab::migrated();
-    survives_mail(&lab.storage(), || {
-        lab.raw().batch_execute(migration!("sqlite/0002_mail/down.sql")).unwrap();
-        lab.raw().batch_execute(FORGET_MAIL).unwrap();
-    });
+    survives_mail(&lab.storage(), || undo(&mut lab.raw(), &SQLITE, 1));
     let Some(lab) = PostgresLab::migrated() else { return };
-    survives_mail(&lab.storage(), || {
-        lab.raw().batch_execute(migration!("postgres/0002_mail/down.sql")).unwrap();
-        lab.raw().batch_execute(FORGET_MAIL).unwrap();
-    });
+    survives_mail(&lab.storage(), || undo(&mut lab.raw(), &POSTGRES, 1));
+}
+
+#[test]
+fn every_row_of_people_and_mail_survives_agents_and_their_undoing() {
+    let lab = SqliteLab::migrated();
+    survives_agents(&lab.storage(), || undo(&mut lab.raw(), &SQLITE, 2));
+    let Some(lab) = PostgresLab::migrated() else { return };
+    survives_agents(&lab.storage(), || undo(&mut lab.raw(), &POSTGRES, 2));
 }
 
 /// With rows in every table of both.
@@ -200,84 +224,50 @@ fn survives_mail(storage: &dyn Database, undo: impl Fn()) {
     let before = storage.read(|uow| rows.see(uow)).unwrap();
     assert_eq!(before.0.as_ref(), Some(&rows.user));
     undo();
-    assert_eq!(storage.schema_state().unwrap().pending, ["0002_mail"]);
-    assert_eq!(storage.migrate().unwrap(), ["0002_mail"]);
+    assert_eq!(storage.schema_state().unwrap().pending, NAMES[1..]);
+    assert_eq!(storage.migrate().unwrap(), NAMES[1..]);
     assert_eq!(storage.read(|uow| rows.see(uow)).unwrap(), before);
     // Nothing of the rows that were there once is in the way.
     storage.transact(insert_mail).unwrap();
     assert!(storage.transact(|uow| uow.users().delete(rows.user.id)).unwrap());
 }
 
-const POLICY: Policy = Policy::new("migrations", 5, Duration::MINUTE);
-
-/// One of each table of the first schema.
-struct Rows {
-    user: User,
-    hash: PasswordHash,
-    session: Session,
-    token: RefreshRow,
-    key: SigningKey,
-    event: AuditEvent,
-    bucket: BucketKey,
-}
-
-type Seen = (
-    Option<User>,
-    Option<PasswordHash>,
-    Vec<String>,
-    Option<RefreshState>,
-    Vec<SigningKey>,
-    Vec<AuditEvent>,
-    Option<HitLog>,
-);
-
-impl Rows {
-    fn new() -> Self {
-        let user = new_user();
-        let (session, token) = new_session(user.id);
-        let (action, actor) = (Action::UserRegistered, Actor::User(user.id));
-        Self {
-            hash: PasswordHash::from_stored("hash".to_owned()),
-            key: SigningKey {
-                kid: "kid".to_owned(),
-                purpose: KeyPurpose::People,
-                generation: 1,
-                algorithm: Algorithm::Rs256,
-                public: PublicJwk::Rsa { n: "n".to_owned(), e: "AQAB".to_owned() },
-                sealed: vec![1, 2, 3],
-                sealed_by: "first".to_owned(),
-                created_at: at(0),
-                active_from: at(1),
-                retired_at: None,
-                removed_at: None,
-            },
-            event: AuditEvent::new(action, actor, &Origin::local(), at(0), &SystemEntropy).unwrap(),
-            bucket: BucketKey::principal(&POLICY, user.id),
-            user,
-            session,
-            token,
-        }
-    }
-
-    fn insert(&self, uow: &mut dyn UnitOfWork) -> StoreResult<()> {
-        uow.users().insert(&self.user)?;
-        uow.passwords().put(self.user.id, &self.hash, at(0))?;
-        uow.known_addresses().touch(self.user.id, "192.0.2.1", at(0))?;
-        uow.sessions().insert(&self.session, &self.token)?;
-        uow.signing_keys().insert(&self.key)?;
-        uow.audit().append(&self.event)?;
-        uow.rate_limits().charge(&self.bucket, &POLICY, 1, at(0), at(0)).map(drop)
-    }
-
-    fn see(&self, uow: &mut dyn UnitOfWork) -> StoreResult<Seen> {
-        Ok((
-            uow.users().find(self.user.id)?,
-            uow.passwords().find(self.user.id)?,
-            uow.known_addresses().list(self.user.id, at(0))?,
-            uow.sessions().find_token(&self.token.digest)?,
-            uow.signing_keys().list()?,
-            uow.audit().list_for(self.user.id, 10)?,
-            uow.rate_limits().find(&self.bucket)?,
-        ))
-    }
+/// With rows in every table of all three.
+fn survives_agents(storage: &dyn Database, undo: impl Fn()) {
+    let rows = Rows::new();
+    let mailed = new_mailed_token(rows.user.id);
+    let change = new_email_change(rows.user.id, rows.session.id);
+    let mail = OutboxEntry { token: Some(mailed.digest), ..new_mail() };
+    let agents = AgentRows::new(rows.user.id);
+    storage
+        .transact(|uow| {
+            rows.insert(uow)?;
+            uow.mailed_tokens().put(&mailed)?;
+            uow.email_changes().put(&change)?;
+            uow.outbox().insert(&mail)?;
+            agents.insert(uow)
+        })
+        .unwrap();
+    let see = |uow: &mut dyn UnitOfWork| -> StoreResult<_> {
+        let mailed = uow.mailed_tokens().find(mailed.kind, &mailed.digest, at(0))?;
+        let change = uow.email_changes().find(change.id, at(0))?;
+        Ok((rows.see(uow)?, mailed, change))
+    };
+    let before = storage.read(see).unwrap();
+    assert!(before.1.is_some() && before.2.is_some());
+    undo();
+    assert_eq!(storage.schema_state().unwrap().pending, NAMES[2..]);
+    assert_eq!(storage.migrate().unwrap(), NAMES[2..]);
+    assert_eq!(storage.read(see).unwrap(), before);
+    // The mails about agents went with them.
+    let mails = storage.transact(|uow| uow.outbox().lock_sealed_by("first")).unwrap();
+    assert_eq!(mails, [mail]);
+    assert_eq!(storage.read(|uow| uow.agents().find(agents.agent.id)).unwrap(), None);
+    // Nothing of the rows that were there once is in the way; their events stay.
+    storage.transact(|uow| agents.insert_again(uow)).unwrap();
+    let again = storage.transact(|uow| uow.audit().append(&agents.event));
+    assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
+    assert!(storage.transact(|uow| uow.users().delete(rows.user.id)).unwrap());
+    let agent = storage.read(|uow| uow.agents().find(agents.agent.id)).unwrap();
+    assert_eq!(agent, Some(Agent { owner: None, ..agents.agent }));
 }

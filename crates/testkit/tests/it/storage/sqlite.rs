@@ -9,11 +9,14 @@ use std::{
 use diesel::connection::SimpleConnection;
 use portcullis_audit::{Action, Actor, AuditEvent};
 use portcullis_kernel::{Origin, StoreError};
-use portcullis_storage::{Storage, StorageExt, TxMode};
+use portcullis_storage::{Storage, StorageExt, TxMode, UnitOfWork};
 use portcullis_storage_diesel::{PoolOptions, SqliteOptions, SqliteStorage, Synchronous};
 use portcullis_system::SystemEntropy;
 
-use super::lab::{GENEROUS, POOL, SqliteLab, at, new_user, whole_text};
+use super::{
+    agent_rows::{new_agent, new_api_key},
+    lab::{GENEROUS, POOL, SqliteLab, at, new_user, whole_text},
+};
 
 /// Z9, F15.
 #[test]
@@ -139,6 +142,45 @@ fn a_row_that_cannot_be_read_is_an_error() {
         }
     }
     storage.transact(|uow| uow.users().insert(&new_user())).unwrap();
+}
+
+#[test]
+fn a_row_of_an_agent_that_cannot_be_read_is_an_error() {
+    let lab = SqliteLab::migrated();
+    let storage = lab.storage();
+    for (table, column, value, words) in [
+        ("agents", "id", "'agt_1'", "agent id"),
+        ("agents", "status", "'gone'", "agent state"),
+        ("agents", "visibility", "'hidden'", "visibility"),
+        ("agents", "recovery", "x'00'", "digest has not 32 bytes"),
+        ("agents", "tags", "CAST(x'ff' AS TEXT)", "utf-8"),
+        ("api_keys", "scopes", "'a  b'", "set of scopes"),
+        ("api_keys", "networks", "'192.0.2.0/24 x'", "list of networks"),
+        ("api_keys", "networks", "''", "list of networks"),
+        ("api_keys", "replaced_by", "'aky_1'", "API key id"),
+        ("api_keys", "expires_at", "9223372036854775807", "range"),
+    ] {
+        let agent = new_agent();
+        let key = new_api_key(agent.id);
+        let insert = |uow: &mut dyn UnitOfWork| {
+            uow.agents().insert(&agent)?;
+            uow.api_keys().insert(&key)
+        };
+        storage.transact(insert).unwrap();
+        let damage = format!("UPDATE {table} SET {column} = {value}");
+        // With foreign keys off the key still refers to the agent as it was.
+        let also = if column == "id" { "; UPDATE api_keys SET agent_id = 'agt_1'" } else { "" };
+        let checks = "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF";
+        lab.raw().batch_execute(&format!("{checks}; {damage}{also}")).unwrap();
+        match storage.read(|uow| uow.agent_access().find_key(&key.digest)) {
+            Err(error @ StoreError::Failed(_)) => {
+                let text = whole_text(&error);
+                assert!(text.contains(words), "{text}");
+            }
+            other => panic!("{table}.{column}: {other:?}"),
+        }
+        lab.raw().batch_execute("DELETE FROM api_keys; DELETE FROM agents").unwrap();
+    }
 }
 
 /// F15.

@@ -63,6 +63,8 @@ fn a_used_token_of_a_user_who_went_meanwhile_ends_nothing() {
 /// Expects that an account is erased, and only then its traces in the audit: what was done beside it
 /// is written down by then.
 fn erases(unit: &mut Unit, order: &mut Sequence, last: Action) {
+    let owned = unit.agents.expect_list_owned().times(1).in_sequence(order);
+    owned.returning(|_| Ok(Vec::new()));
     let delete = unit.users.expect_delete().times(1).in_sequence(order);
     delete.returning(|_| Ok(true));
     let withdraw = unit.invitations.expect_remove_for().times(1).in_sequence(order);

@@ -7,28 +7,47 @@ use std::{
 };
 
 use portcullis_audit::ports::MockAuditRepository;
-use portcullis_credentials::ports::{MockMailedTokenRepository, MockPasswordRepository};
+use portcullis_credentials::ports::{
+    MockAgentTokenRepository, MockApiKeyRepository, MockMailedTokenRepository,
+    MockPasswordRepository, MockRecoveryRepository,
+};
 use portcullis_email::ports::{MockInboxRepository, MockOutboxRepository};
 use portcullis_identity::ports::{
-    MockEmailChangeRepository, MockInvitationRepository, MockKnownAddressRepository,
+    MockAgentNetworkRepository, MockAgentRepository, MockEmailChangeRepository,
+    MockInvitationRepository, MockKnownAddressRepository, MockResourceServerRepository,
     MockUserRepository,
 };
-use portcullis_kernel::StoreResult;
+use portcullis_kernel::{ApiKeyId, StoreResult, TokenDigest, TokenId};
 use portcullis_limits::ports::MockRateLimitRepository;
 use portcullis_storage::{
-    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
+    AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
+    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository, KeyHolder,
     KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, SessionRepository, SigningKeyRepository, Storage, TxMode, UnitOfWork,
-    UserRepository,
+    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
+    SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork, UserRepository,
 };
 use portcullis_testkit::engine::{TestEngine, TestEngineBuilder};
-use portcullis_tokens::ports::{MockSessionRepository, MockSigningKeyRepository};
+use portcullis_tokens::ports::{
+    MockSessionRepository, MockSigningKeyRepository, MockSpentTokenRepository,
+};
 
 use super::super::Stored as _;
 
 mockall::mock! {
     pub(super) Commit {
         pub(super) fn commit(&self) -> StoreResult<()>;
+    }
+}
+
+mockall::mock! {
+    pub(super) Access {}
+    impl AgentAccess for Access {
+        fn find_key(&mut self, digest: &TokenDigest) -> StoreResult<Option<KeyHolder>>;
+        fn find_token(
+            &mut self,
+            key: ApiKeyId,
+            token: TokenId,
+        ) -> StoreResult<Option<(KeyHolder, bool)>>;
     }
 }
 
@@ -42,6 +61,14 @@ pub(super) struct Unit {
     pub(super) signing_keys: MockSigningKeyRepository,
     pub(super) mailed_tokens: MockMailedTokenRepository,
     pub(super) email_changes: MockEmailChangeRepository,
+    pub(super) agents: MockAgentRepository,
+    pub(super) api_keys: MockApiKeyRepository,
+    pub(super) agent_access: MockAccess,
+    pub(super) agent_tokens: MockAgentTokenRepository,
+    pub(super) agent_networks: MockAgentNetworkRepository,
+    pub(super) recoveries: MockRecoveryRepository,
+    pub(super) spent_tokens: MockSpentTokenRepository,
+    pub(super) resource_servers: MockResourceServerRepository,
     pub(super) invitations: MockInvitationRepository,
     pub(super) outbox: MockOutboxRepository,
     pub(super) inbox: MockInboxRepository,
@@ -82,6 +109,14 @@ impl UnitOfWork for Unit {
         signing_keys: SigningKeyRepository,
         mailed_tokens: MailedTokenRepository,
         email_changes: EmailChangeRepository,
+        agents: AgentRepository,
+        api_keys: ApiKeyRepository,
+        agent_access: AgentAccess,
+        agent_tokens: AgentTokenRepository,
+        agent_networks: AgentNetworkRepository,
+        recoveries: RecoveryRepository,
+        spent_tokens: SpentTokenRepository,
+        resource_servers: ResourceServerRepository,
         invitations: InvitationRepository,
         outbox: OutboxRepository,
         inbox: InboxRepository,

@@ -50,9 +50,12 @@ on_every_storage!(only_administrators_administer_by_their_role_as_it_is_now, |ap
     };
     // No new token is needed for a new role, and none keeps an old one.
     app.engine().set_role(id, Role::Admin, Actor::Operator, &local).unwrap();
-    assert_eq!(statuses().await, [200, 404, 404, 404, 404, 404, 404, 201, 200, 404]);
+    assert_eq!(
+        statuses().await,
+        [200, 404, 404, 404, 404, 404, 404, 201, 200, 404, 200, 201, 404, 404, 404, 404, 404, 404]
+    );
     app.engine().set_role(id, Role::User, Actor::Operator, &local).unwrap();
-    assert_eq!(statuses().await, [403; 10]);
+    assert_eq!(statuses().await, [403; 18]);
 });
 
 #[actix_web::test]

@@ -1,0 +1,108 @@
+use portcullis_audit::{Action, Actor};
+use portcullis_email::{Asked, Content};
+use portcullis_identity::Agent;
+use portcullis_kernel::{AgentId, Instant, Origin, UserId};
+use portcullis_storage::{StorageExt, UnitOfWork};
+
+use crate::{Engine, Fault, error::classify};
+
+/// An agent that was just erased.
+#[derive(Clone, Copy, Debug)]
+pub struct DeletedAgent {
+    /// Its id.
+    pub id: AgentId,
+    /// When.
+    pub at: Instant,
+}
+
+/// Why nothing was done to an agent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MissingAgent {
+    /// There is none, or none that may be seen.
+    #[error("No such agent.")]
+    NotFound,
+    /// A fault of this side.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+classify!(MissingAgent { Self::NotFound => (NotFound, NOT_FOUND), } via { Fault });
+
+impl Engine {
+    /// Erases an agent with everything that belongs to it: its keys and tokens are dead at once, its
+    /// address is free. Its proven address is told.
+    ///
+    /// # Errors
+    /// [`MissingAgent`] when it was erased a moment ago.
+    pub fn delete_agent(
+        &self,
+        id: AgentId,
+        actor: Actor,
+        origin: &Origin,
+    ) -> Result<DeletedAgent, MissingAgent> {
+        let now = self.now();
+        let deleted = self.storage.transact(|uow| -> Result<bool, Fault> {
+            let Some(agent) = uow.agents().lock(id)? else { return Ok(false) };
+            self.tell_of_deletion(uow, &agent, origin, now)?;
+            erase_agent(uow, id)?;
+            // Without the network address: the account's traces go with it.
+            let origin = origin.without_client();
+            let event = self.event(Action::AgentDeleted, actor, &origin, now)?;
+            uow.audit().append(&event.about_agent(id))?;
+            Ok(true)
+        })?;
+        if deleted { Ok(DeletedAgent { id, at: now }) } else { Err(MissingAgent::NotFound) }
+    }
+
+    fn tell_of_deletion(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        agent: &Agent,
+        origin: &Origin,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let Some(proven) = &agent.email else { return Ok(()) };
+        let (name, id) = (agent.name.as_str().to_owned(), agent.id.to_string());
+        let content = Content::AgentDeleted { name, agent: id };
+        let expires_at = now + self.options.mailed.notice;
+        let asked = Asked::by(origin, now);
+        let mut mail =
+            self.mail_for_agent(agent.id, &proven.address, content, asked, now, expires_at)?;
+        // It outlives what it tells of.
+        mail.agent = None;
+        Ok(uow.outbox().insert(&mail)?)
+    }
+}
+
+/// Erases an agent. Its audit events stay, under its id, without the network addresses.
+fn erase_agent(uow: &mut dyn UnitOfWork, id: AgentId) -> Result<(), Fault> {
+    uow.agents().delete(id)?;
+    // After the rows: whatever ended one of them beside this has written its event by then.
+    uow.audit().pseudonymise_agent(id)?;
+    Ok(())
+}
+
+/// Takes from the agents of a user who goes their owner and every credential.
+pub(crate) fn disown_agents(
+    engine: &Engine,
+    uow: &mut dyn UnitOfWork,
+    owner: UserId,
+    now: Instant,
+) -> Result<(), Fault> {
+    for agent in uow.agents().list_owned(owner)? {
+        let held = uow.agents().lock(agent.id)?;
+        let Some(mut agent) = held.filter(|agent| agent.owner == Some(owner)) else { continue };
+        agent.owner = None;
+        agent.recovery = None;
+        agent.email = None;
+        agent.pending_email = None;
+        uow.agents().update(&agent)?;
+        uow.api_keys().revoke_all(agent.id, now)?;
+        uow.agent_tokens().remove_open(agent.id)?;
+        uow.recoveries().remove_open_codes(agent.id)?;
+        let event = engine.event(Action::AgentDisowned, Actor::System, &Origin::local(), now)?;
+        uow.audit().append(&event.about_agent(agent.id))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! Accounts of agents: registration, addresses, API keys, access tokens, recovery, profile, deletion.
+
+mod account;
+mod address;
+mod admit;
+mod authenticate;
+mod authorize;
+mod directory;
+mod exchange;
+mod input;
+mod keys;
+mod log;
+mod recover;
+mod recovery_codes;
+mod register;
+mod tokens;
+pub(crate) mod uses;
+
+pub use account::{DeletedAgent, MissingAgent};
+pub(crate) use account::disown_agents;
+pub use address::{AgentEmailError, AgentTokenError, ChangeAgentEmail, PresentedAgentToken, ReadAgentToken};
+pub use admit::{AdmitAgentError, AdmittedAgent, AgentLimit};
+pub use authenticate::{AgentAuthError, AgentCaller, PresentedBasic};
+pub use authorize::{NotYours, authorize_agent, authorize_own_key, check_agent_id};
+pub use directory::{DirectoryInput, ProfileChange, ProfileInput};
+pub use exchange::{ExchangeError, IssuedAgentToken, WantedToken};
+pub use input::{InvalidInput, SliceInput};
+pub(crate) use input::Judge;
+pub use keys::{CreateKey, CreatedKey, KeyError, NewKey, RotateKey, Rotation};
+pub use recover::{AskRecovery, AskedRecovery, AskForRecovery, AskRecoveryError};
+pub use recovery_codes::{Recover, RecoverAgent, RecoverError, RecoveredAgent};
+pub use register::{
+    AgentRegistration, MetadataInput, RegisterAgent, RegisterAgentError, RegisteredAgent,
+};
+pub use tokens::AgentSessionError;

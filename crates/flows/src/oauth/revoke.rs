@@ -1,0 +1,139 @@
+use portcullis_audit::{Action, Actor};
+use portcullis_identity::ResourceServer;
+use portcullis_kernel::{AgentId, Instant, Origin, SecretString, SessionId, UserId};
+use portcullis_storage::{KeyHolder, StorageExt};
+use portcullis_tokens::RefreshToken;
+
+use super::look::Found;
+use crate::{
+    Engine, Fault,
+    agents::{AgentAuthError, KeyError, PresentedBasic},
+    error::classify,
+};
+
+/// Who wants a key or token revoked.
+#[derive(Clone, Debug)]
+pub enum Revoker {
+    /// A resource server: whatever it may see.
+    Server(Box<ResourceServer>),
+    /// An agent, by one of its API keys: whatever is its own.
+    Agent(AgentId),
+    /// Whoever holds the key or token itself.
+    Holder,
+}
+
+/// Why nothing was revoked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RevokeError {
+    /// The credential of who asks.
+    #[error(transparent)]
+    Auth(#[from] AgentAuthError),
+    /// A fault of this side.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+classify!(RevokeError {} via { Auth, Fault });
+
+impl Engine {
+    /// Accepts an agent that shows one of its API keys, to revoke what is its own.
+    ///
+    /// # Errors
+    /// [`RevokeError::Auth`].
+    pub fn revoker_by_key(
+        &self,
+        presented: PresentedBasic,
+        origin: &Origin,
+    ) -> Result<Revoker, RevokeError> {
+        let holder = self.authenticate_key(Some(presented), origin, self.now())?;
+        Ok(Revoker::Agent(holder.agent.id))
+    }
+
+    /// Revokes a key or token (RFC 7009). One that is dead, unknown or none of the caller's business is
+    /// no error, and changes nothing. With a person's token, its session ends.
+    ///
+    /// # Errors
+    /// A fault of this side.
+    pub fn revoke(
+        &self,
+        revoker: &Revoker,
+        token: &SecretString,
+        origin: &Origin,
+    ) -> Result<(), Fault> {
+        let now = self.now();
+        if let Some(refresh) = RefreshToken::parse(token.clone()) {
+            return match revoker {
+                Revoker::Holder => self.revoke_refresh(&refresh, origin, now),
+                Revoker::Server(_) | Revoker::Agent(_) => Ok(()),
+            };
+        }
+        let Some(found) = self.look_up(token, now)? else { return Ok(()) };
+        if !self.may_revoke(revoker, &found) {
+            return Ok(());
+        }
+        let actor = match (revoker, &found) {
+            (Revoker::Server(_), _) => Actor::Anonymous,
+            (_, Found::Key(holder) | Found::Agent(holder, _)) => Actor::Agent(holder.agent.id),
+            (_, Found::Person(user, _)) => Actor::User(user.id),
+        };
+        match found {
+            Found::Key(KeyHolder { key, agent }) => {
+                match self.revoke_key(agent.id, &key.id.to_string(), actor, origin) {
+                    Ok(_) => Ok(()),
+                    Err(KeyError::Fault(fault)) => Err(fault),
+                    // Somebody else was faster.
+                    Err(_) => Ok(()),
+                }
+            }
+            Found::Agent(_, token) => {
+                self.revoke_agent_token(&token, actor, origin, now).map(|_| ())
+            }
+            Found::Person(user, token) => {
+                self.end_by_token(user.id, token.session, actor, origin, now)
+            }
+        }
+    }
+
+    fn may_revoke(&self, revoker: &Revoker, found: &Found) -> bool {
+        match (revoker, found) {
+            (Revoker::Holder, _) => true,
+            (Revoker::Server(server), found) => self.visible(server, found).is_some(),
+            (Revoker::Agent(agent), Found::Key(holder) | Found::Agent(holder, _)) => {
+                holder.agent.id == *agent
+            }
+            (Revoker::Agent(_), Found::Person(..)) => false,
+        }
+    }
+
+    fn revoke_refresh(
+        &self,
+        token: &RefreshToken,
+        origin: &Origin,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let digest = token.digest();
+        let found = self.storage.read(|uow| uow.sessions().find_token(&digest))?;
+        let Some(state) = found else { return Ok(()) };
+        let user = state.session.user;
+        self.end_by_token(user, state.session.id, Actor::User(user), origin, now)
+    }
+
+    fn end_by_token(
+        &self,
+        user: UserId,
+        session: SessionId,
+        actor: Actor,
+        origin: &Origin,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let event = self.event(Action::SignedOut, actor, origin, now)?;
+        let event = event.about(user).in_session(session);
+        self.storage.transact(|uow| {
+            if uow.sessions().end(session, user, now)? {
+                uow.audit().append(&event)?;
+            }
+            Ok(())
+        })
+    }
+}

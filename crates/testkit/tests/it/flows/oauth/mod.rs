@@ -1,0 +1,1 @@
+//! What resource servers ask and standard clients do.
