@@ -1,4 +1,4 @@
-//! Work beside the requests: the first signing key, reading the keys anew, noting when API keys were
+//! Work beside the requests: the first signing keys, reading the keys anew, noting when API keys were
 //! used, cleaning up, and mail.
 
 use std::{
@@ -41,7 +41,7 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Makes the very first signing key while the server listens already. An error that trying again
+    /// Makes the very first signing keys while the server listens already. An error that trying again
     /// cannot mend is handed to the receiver.
     pub(crate) fn make_first_key(
         &mut self,
@@ -49,10 +49,10 @@ impl Background {
     ) -> Result<oneshot::Receiver<anyhow::Error>> {
         let (tell, told) = oneshot::channel();
         self.spawn("first-key", move |stop| {
-            let mut state = Health::new("making the first signing key");
+            let mut state = Health::new("making the first signing keys");
             loop {
                 match engine.open_keys() {
-                    Ok(()) => return tracing::info!("the first signing key is made"),
+                    Ok(()) => return tracing::info!("the first signing keys are made"),
                     Err(error) if error.is_transient() => state.failed(&error),
                     Err(error) => {
                         // Without a receiver the server is stopping anyway.

@@ -106,9 +106,10 @@ actions! {
     AgentDisowned = "agent.disowned",
     /// An agent was erased.
     AgentDeleted = "agent.deleted",
-    /// The first token of a key from a network within a day.
+    /// A token of an agent from a network where it got none for a day.
     TokenIssued = "agent.token_issued",
-    /// A dead, foreign or misused API key or access token of an agent was refused.
+    /// A dead, foreign or misused API key or access token of an agent was refused; told once a day for
+    /// each key, reason and network.
     AgentCredentialRefused = "agent.credential_refused",
     /// An access token of an agent was revoked.
     TokenRevoked = "agent.token_revoked",

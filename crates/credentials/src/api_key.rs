@@ -166,7 +166,9 @@ fn network(text: &str) -> Option<IpNet> {
     Some(match network {
         IpNet::V6(v6) => match (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(96)) {
             (Some(v4), Some(prefix)) => IpNet::new(v4.into(), prefix).ok()?.trunc(),
-            _ => network.trunc(),
+            // Wider than all of IPv4 in its mapped form: no client is counted as one of these.
+            (Some(_), None) => return None,
+            (None, _) => network.trunc(),
         },
         IpNet::V4(_) => network.trunc(),
     })
@@ -256,7 +258,7 @@ mod tests {
         assert!(networks(&["::ffff:192.0.2.0/120"]).unwrap().admits(ip("192.0.2.1")));
         assert!(networks(&["192.0.2.7"]).unwrap().admits(ip("192.0.2.7")));
         assert_eq!(networks(&["192.0.2.7/24"]).unwrap().as_slice()[0].to_string(), "192.0.2.0/24");
-        for wrong in [&[][..], &["x"], &["192.0.2.0/33"], &["1.1.1.1"; 21]] {
+        for wrong in [&[][..], &["x"], &["::ffff:0:0/90"], &["192.0.2.0/33"], &["1.1.1.1"; 21]] {
             assert_eq!(networks(wrong), Err(InvalidNetworks));
         }
     }

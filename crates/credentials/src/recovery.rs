@@ -8,8 +8,8 @@ pub struct RecoveryRequest {
     pub id: RecoveryId,
     /// The canonical address it names.
     pub email: String,
-    /// The network from which an agent of the mailbox is known to work and that asked; `None` for
-    /// strangers. Each of these sides has codes of its own.
+    /// `None` for strangers, else what tells networks that agents of the mailbox work from apart from
+    /// them. Each side has codes of its own.
     pub side: Option<String>,
     /// The network that asked.
     pub asked_from: String,

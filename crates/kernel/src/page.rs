@@ -63,7 +63,9 @@ impl<Id: fmt::Display + FromStr> Place<Id> {
     /// [`InvalidCursor`] when it is a cursor of another list.
     pub fn of(cursor: &Cursor) -> Result<Self, InvalidCursor> {
         let (micros, id) = cursor.key().split_once('.').ok_or(InvalidCursor)?;
-        let micros: i64 = micros.parse().map_err(|_| InvalidCursor)?;
+        // Digits alone: what is before 1970, or has a sign, is no row's.
+        let digits = micros.bytes().all(|b| b.is_ascii_digit());
+        let micros: i64 = micros.parse().ok().filter(|_| digits).ok_or(InvalidCursor)?;
         let at = Instant::from_unix_timestamp_nanos(i128::from(micros) * 1000);
         Ok(Self { at: at.map_err(|_| InvalidCursor)?, id: id.parse().map_err(|_| InvalidCursor)? })
     }
@@ -119,7 +121,9 @@ mod tests {
         let id: crate::AgentId = format!("agt_{}", "0f".repeat(16)).parse().unwrap();
         let place = Place { at: Instant::from_unix_timestamp(1_700_000_000).unwrap(), id };
         assert_eq!(Place::of(&place.cursor()), Ok(place));
-        for foreign in ["1", "x.agt_0", "1700000000000000.aky_00", "9223372036854775807.agt_0"] {
+        let before = format!("-37705116800000000.{id}");
+        let signed = format!("+5.{id}");
+        for foreign in [&before, &signed, "1", "x.agt_0", "1700000000000000.aky_00", "9223372036854775807.agt_0"] {
             let read = Place::<crate::AgentId>::of(&Cursor::after(foreign));
             assert_eq!(read, Err(InvalidCursor), "{foreign}");
         }

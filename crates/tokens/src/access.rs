@@ -162,9 +162,7 @@ impl AccessTokenPolicy {
         now: Instant,
     ) -> Result<PersonToken, InvalidJwt> {
         let unverified = Unverified::parse(token)?;
-        let key = keys
-            .verifying(KeyPurpose::People, unverified.kid(), now)
-            .ok_or(InvalidJwt::UnknownKey)?;
+        let key = keys.verifying(KeyPurpose::People, unverified.kid(), now)?;
         let claims: AccessClaims =
             unverified.verify(KeyPurpose::People, key.algorithm, key.verifier.as_ref())?;
         if claims.iss != self.issuer || claims.aud != self.audience {

@@ -4,7 +4,7 @@ use portcullis_kernel::{EntropyError, Instant};
 use serde_json::{Value, json};
 
 use crate::{
-    Algorithm, KeyPurpose, KeyState, MasterKey, PublicJwk, SealError, SigningKey, jwt,
+    Algorithm, InvalidJwt, KeyPurpose, KeyState, MasterKey, PublicJwk, SealError, SigningKey, jwt,
     ports::{Jose, JoseError, Signer, Verifier},
 };
 
@@ -133,17 +133,18 @@ impl KeySet {
             .max_by_key(|key| key.stored.generation)
     }
 
+    /// The key with this id, if tokens of the purpose may be verified with it. One that is here and is
+    /// not for that is another matter than one that is not here, which may be read anew.
     pub(crate) fn verifying(
         &self,
         purpose: KeyPurpose,
         kid: &str,
         now: Instant,
-    ) -> Option<&LoadedKey> {
-        self.keys
-            .iter()
-            .find(|key| key.stored.kid == kid)
-            .filter(|key| key.stored.purpose == purpose)
-            .filter(|key| key.stored.state(now) != KeyState::Removed)
+    ) -> Result<&LoadedKey, InvalidJwt> {
+        let key = self.keys.iter().find(|key| key.stored.kid == kid);
+        let key = key.filter(|key| key.stored.state(now) != KeyState::Removed);
+        let key = key.ok_or(InvalidJwt::UnknownKey)?;
+        if key.stored.purpose == purpose { Ok(key) } else { Err(InvalidJwt::Header) }
     }
 }
 

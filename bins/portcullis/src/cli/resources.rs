@@ -14,7 +14,7 @@ asked for it alone.
 
 Examples:
   portcullis resources add chat --scope messages:read --scope messages:write
-  portcullis resources add billing --scope billing:read --audience https://billing.example.com")]
+  portcullis resources add archive --scope messages:read --audience https://archive.example.com")]
     Add {
         #[command(flatten)]
         settings: Settings,

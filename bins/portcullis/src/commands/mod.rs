@@ -13,7 +13,7 @@ mod users;
 
 use anyhow::Result;
 use portcullis_flows::{Engine, agents::InvalidInput};
-use portcullis_kernel::{Classify, Field};
+use portcullis_kernel::{Classify, Field, FieldErrors};
 
 use crate::{
     cli::{self, Command},
@@ -82,6 +82,6 @@ fn mistyped(invalid: &InvalidInput) -> Problems {
         "audience" => "--audience",
         other => other,
     };
-    let fields = invalid.fields().into_iter().flat_map(|fields| fields.iter());
+    let fields = invalid.fields().into_iter().flat_map(FieldErrors::iter);
     Problems(fields.map(|(field, text)| Problem::of(argument(field), text)).collect())
 }

@@ -42,13 +42,13 @@ fn an_operator_makes_and_finds_agents(home: &mut Home) {
     let first = create(home, &["--owner", &owner.email]);
     let second = create(home, &[]);
     assert!(first.is_managed(&mut client) && second.is_managed(&mut client));
-    assert_eq!(listed(home, &[]), [&second.id, &first.id].map(Clone::clone), "newest first");
-    assert_eq!(listed(home, &["--owner", &owner.email]), [first.id.clone()]);
+    assert_eq!(listed(home, &[]), [second.id.as_str(), &first.id], "newest first");
+    assert_eq!(listed(home, &["--owner", &owner.email]), [first.id.as_str()]);
     assert_eq!(listed(home, &["--name", "WEATHER"]).len(), 2);
     assert!(listed(home, &["--name", "other"]).is_empty());
     let page = json(home, &["agents", "list", "--limit", "1"]);
     let next = text(&page, "next");
-    assert_eq!(listed(home, &["--limit", "1", "--after", &next]), [first.id.clone()]);
+    assert_eq!(listed(home, &["--limit", "1", "--after", &next]), [first.id.as_str()]);
     let shown = json(home, &["agents", "show", &first.id]);
     assert_eq!((&shown["name"], &shown["status"]), (&"weather-bot".into(), &"active".into()));
     let users = json(home, &["users", "show", &owner.email]);
@@ -66,7 +66,7 @@ fn an_operator_shuts_opens_and_erases_an_agent(home: &mut Home) {
     let token = key.token(&mut client);
     home.run(&["agents", "suspend", &agent.id]).succeeded();
     client.ask(&key.exchange()).with_status(403);
-    assert_eq!(listed(home, &["--status", "suspended"]), [agent.id.clone()]);
+    assert_eq!(listed(home, &["--status", "suspended"]), [agent.id.as_str()]);
     let complaint = home.run(&["agents", "create-key", &agent.id, "--name", "x"]).failed();
     assert!(complaint.contains("is suspended"), "{complaint}");
     home.run(&["agents", "resume", &agent.id]).succeeded();
@@ -84,7 +84,7 @@ fn an_operator_shuts_opens_and_erases_an_agent(home: &mut Home) {
     }
 }
 
-fn k1_a_key_of_an_operator_is_shown_once_and_works_until_it_is_revoked(home: &mut Home) {
+fn a_key_of_an_operator_is_shown_once_and_works_until_it_is_revoked(home: &mut Home) {
     home.without_limits();
     let server = home.start();
     let mut client = server.client();
@@ -151,7 +151,7 @@ fn an_address_that_is_not_verified_is_mailed_and_an_erased_one_is_told(home: &mu
         (&shown["email"], &shown["unverified_email"]),
         (&Value::Null, &waits.clone().into())
     );
-    assert_eq!(listed(home, &["--email", &known.to_uppercase()]), [verified.id.clone()]);
+    assert_eq!(listed(home, &["--email", &known.to_uppercase()]), [verified.id.as_str()]);
     let verify = crate::harness::agents::verification(&token);
     server.client().ask(&verify).with_status(200);
     assert_eq!(json(home, &["agents", "show", &agent.id])["email"], *waits);
@@ -232,7 +232,7 @@ fn g1_what_commands_make_is_neither_logged_nor_stored(home: &mut Home) {
 each_database!(
     an_operator_makes_and_finds_agents,
     an_operator_shuts_opens_and_erases_an_agent,
-    k1_a_key_of_an_operator_is_shown_once_and_works_until_it_is_revoked,
+    a_key_of_an_operator_is_shown_once_and_works_until_it_is_revoked,
     a_new_recovery_key_takes_the_place_of_the_old_one,
     an_address_that_is_not_verified_is_mailed_and_an_erased_one_is_told,
     a_resource_server_asks_until_it_is_removed,
@@ -293,7 +293,7 @@ fn what_is_mistyped_is_told_and_changes_nothing() {
     ] {
         assert_eq!(home.run(command).code, Some(2), "{command:?}");
     }
-    assert_eq!(listed(&home, &[]), [agent.id.clone()]);
+    assert_eq!(listed(&home, &[]), [agent.id.as_str()]);
     assert_eq!(home.run(&["agents", "keys", &agent.id]).succeeded(), "no API keys\n");
     assert_eq!(home.run(&["resources", "list"]).succeeded(), "no resource servers\n");
 }
@@ -323,5 +323,5 @@ fn a_mail_for_an_agent_wants_the_master_key_that_seals_it() {
     let id = listed(&home, &[]).remove(0);
     let complaint = home.run(&["agents", "delete", &id, "--yes"]).failed();
     assert!(complaint.contains("master.key"), "{complaint}");
-    assert_eq!(listed(&home, &[]), [id]);
+    assert_eq!(listed(&home, &[]), [id.as_str()]);
 }

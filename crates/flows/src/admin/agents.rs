@@ -36,7 +36,7 @@ pub enum CreateAgentError {
     Fault(#[from] Fault),
 }
 
-classify!(CreateAgentError { Self::NoOwner => (NotFound, NOT_FOUND), } via { Fault });
+classify!(CreateAgentError { Self::NoOwner => (InvalidInput, VALIDATION_ERROR), } via { Fault });
 
 /// Which agents are to be listed, as it came in.
 #[derive(Clone, Debug, Default)]

@@ -1,9 +1,10 @@
 use portcullis_audit::{Action, Actor};
 use portcullis_email::{Asked, Content};
-use portcullis_identity::Agent;
-use portcullis_kernel::{AgentId, Instant, Origin, UserId};
+use portcullis_identity::{Agent, Visibility};
+use portcullis_kernel::{AgentId, Instant, Origin, StoreResult, UserId};
 use portcullis_storage::{StorageExt, UnitOfWork};
 
+use super::authenticate::hold_unchanged;
 use crate::{Engine, Fault, error::classify};
 
 /// An agent that was just erased.
@@ -29,6 +30,20 @@ pub enum MissingAgent {
 
 classify!(MissingAgent { Self::NotFound => (NotFound, NOT_FOUND), } via { Fault });
 
+/// Why nothing was done to the agent of an accepted recovery key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OwnAgentError {
+    /// The key was replaced, or the agent erased, a moment ago.
+    #[error("The credential is wrong, expired or revoked.")]
+    Gone,
+    /// A fault of this side.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+classify!(OwnAgentError { Self::Gone => (Unauthenticated, UNAUTHORIZED), } via { Fault });
+
 impl Engine {
     /// Erases an agent with everything that belongs to it: its keys and tokens are dead at once, its
     /// address is free. Its proven address is told.
@@ -41,18 +56,41 @@ impl Engine {
         actor: Actor,
         origin: &Origin,
     ) -> Result<DeletedAgent, MissingAgent> {
+        let deleted = self.erase_held(actor, origin, |uow| uow.agents().lock(id))?;
+        deleted.ok_or(MissingAgent::NotFound)
+    }
+
+    /// The same for whoever holds the agent's recovery key, as long as that is the agent's.
+    ///
+    /// # Errors
+    /// [`OwnAgentError::Gone`] when the key was replaced, or the agent erased, a moment ago.
+    pub fn delete_own_agent(
+        &self,
+        agent: &Agent,
+        origin: &Origin,
+    ) -> Result<DeletedAgent, OwnAgentError> {
+        let actor = Actor::Agent(agent.id);
+        let deleted = self.erase_held(actor, origin, |uow| hold_unchanged(uow, agent))?;
+        deleted.ok_or(OwnAgentError::Gone)
+    }
+
+    fn erase_held(
+        &self,
+        actor: Actor,
+        origin: &Origin,
+        hold: impl Fn(&mut dyn UnitOfWork) -> StoreResult<Option<Agent>>,
+    ) -> Result<Option<DeletedAgent>, Fault> {
         let now = self.now();
-        let deleted = self.storage.transact(|uow| -> Result<bool, Fault> {
-            let Some(agent) = uow.agents().lock(id)? else { return Ok(false) };
+        self.storage.transact(|uow| {
+            let Some(agent) = hold(uow)? else { return Ok(None) };
             self.tell_of_deletion(uow, &agent, origin, now)?;
-            erase_agent(uow, id)?;
+            erase_agent(uow, agent.id)?;
             // Without the network address: the account's traces go with it.
             let origin = origin.without_client();
             let event = self.event(Action::AgentDeleted, actor, &origin, now)?;
-            uow.audit().append(&event.about_agent(id))?;
-            Ok(true)
-        })?;
-        if deleted { Ok(DeletedAgent { id, at: now }) } else { Err(MissingAgent::NotFound) }
+            uow.audit().append(&event.about_agent(agent.id))?;
+            Ok(Some(DeletedAgent { id: agent.id, at: now }))
+        })
     }
 
     fn tell_of_deletion(
@@ -97,6 +135,8 @@ pub(crate) fn disown_agents(
         agent.recovery = None;
         agent.email = None;
         agent.pending_email = None;
+        // Nobody is left who could take it out of the directory.
+        agent.profile.visibility = Visibility::Private;
         uow.agents().update(&agent)?;
         uow.api_keys().revoke_all(agent.id, now)?;
         uow.agent_tokens().remove_open(agent.id)?;

@@ -110,8 +110,12 @@ impl Engine {
         origin: &Origin,
     ) -> Result<Agent, AgentTokenError> {
         let now = self.now();
-        let (token, _) = self.look_at_agent_token(token, now)?;
-        let verified = self.storage.transact(|uow| self.store_proof(uow, &token, origin, now))?;
+        let (stored, _) = self.look_at_agent_token(token, now)?;
+        let verified = self.storage.transact(|uow| self.store_proof(uow, &stored, origin, now))?;
+        if verified.is_none() {
+            // A button that was pressed twice finds the token used by now, and is told that.
+            self.look_at_agent_token(token, now)?;
+        }
         // Somebody else was faster, or took the address away.
         verified.ok_or(AgentTokenError::InvalidToken)
     }

@@ -1,4 +1,3 @@
-use portcullis_audit::{Action, Actor};
 use portcullis_credentials::{ApiKey, PlainApiKey, PlainRecoveryKey};
 use portcullis_identity::Agent;
 use portcullis_kernel::{Instant, Origin, SecretString, StoreResult};
@@ -72,7 +71,7 @@ impl Engine {
         let (holder, spent) = self.find_token(&token)?.ok_or(AgentAuthError::Refused)?;
         let KeyHolder { agent, key } = holder;
         if spent {
-            self.note_refused(&agent, &key, "spent_token", origin, now)?;
+            self.uses.note_refusal(&key, "spent_token", origin, now);
         }
         if spent || !key.is_live(now) || !agent.is_active() {
             return Err(AgentAuthError::Refused);
@@ -134,14 +133,14 @@ impl Engine {
             None
         };
         if let Some(why) = wrong {
-            self.note_refused(agent, key, why, origin, now)?;
+            self.uses.note_refusal(key, why, origin, now);
             return Err(AgentAuthError::Refused);
         }
         if !agent.is_active() {
             return Err(AgentAuthError::Suspended);
         }
         if !key.networks.admits(origin.client) {
-            self.note_refused(agent, key, "network", origin, now)?;
+            self.uses.note_refusal(key, "network", origin, now);
             return Err(AgentAuthError::Network);
         }
         Ok(holder)
@@ -165,21 +164,6 @@ impl Engine {
             Some(agent) if !agent.is_active() => Err(AgentAuthError::Suspended),
             Some(agent) => Ok(agent),
         }
-    }
-
-    /// Writes down that a credential of an agent was refused though it had been real: strangers cannot
-    /// cause this.
-    fn note_refused(
-        &self,
-        agent: &Agent,
-        key: &ApiKey,
-        why: &str,
-        origin: &Origin,
-        now: Instant,
-    ) -> Result<(), Fault> {
-        let event = self.event(Action::AgentCredentialRefused, Actor::Anonymous, origin, now)?;
-        let event = event.failed().about_agent(agent.id).with_key(key.id).with_detail(why);
-        self.append(&event)
     }
 }
 

@@ -15,7 +15,7 @@ const MOST_DAYS: i64 = 3650;
 /// The longest overlap of a rotation.
 const MOST_OVERLAP: i64 = 7 * 24 * 3600;
 /// The highest limit of a key, in requests a minute.
-const MOST_RATE: i64 = 1_000_000;
+const MOST_RATE: i64 = 10_000;
 
 /// A key as it is wanted.
 #[derive(Clone, Debug, Default)]
@@ -156,7 +156,7 @@ impl Engine {
         let limit = input.rate_limit_per_minute;
         let rate_limit = judge.optional("rate_limit_per_minute", code, limit, |limit| {
             let fits = u32::try_from(limit).ok().filter(|_| (1..=MOST_RATE).contains(&limit));
-            fits.ok_or("must be 1 to 1000000")
+            fits.ok_or("must be 1 to 10000")
         });
         let scopes = scopes.unwrap_or_else(|| self.options.agents.default_scopes.clone());
         let networks = networks.unwrap_or_default();
@@ -215,16 +215,54 @@ impl Engine {
         actor: Actor,
         origin: &Origin,
     ) -> Result<(ApiKeyId, Instant), KeyError> {
-        let id: ApiKeyId = key.parse().map_err(|_| KeyError::NotFound)?;
+        let id = key.parse().map_err(|_| KeyError::NotFound)?;
+        let at = self.revoke_held(agent, id, actor, None, origin, |_| Ok(()))?;
+        Ok((id, at))
+    }
+
+    /// The same for whoever holds the agent's recovery key, as long as that is the agent's.
+    ///
+    /// # Errors
+    /// [`KeyError::NotFound`] and [`KeyError::Gone`].
+    pub fn revoke_own_key(
+        &self,
+        agent: &Agent,
+        key: &str,
+        origin: &Origin,
+    ) -> Result<(ApiKeyId, Instant), KeyError> {
+        let id = key.parse().map_err(|_| KeyError::NotFound)?;
+        let hold = |uow: &mut dyn UnitOfWork| {
+            hold_unchanged(uow, agent)?.map(drop).ok_or(KeyError::Gone)
+        };
+        let actor = Actor::Agent(agent.id);
+        let at = self.revoke_held(agent.id, id, actor, None, origin, hold)?;
+        Ok((id, at))
+    }
+
+    /// Revokes a key once `hold` has judged its agent; says when.
+    pub(crate) fn revoke_held(
+        &self,
+        agent: AgentId,
+        id: ApiKeyId,
+        actor: Actor,
+        detail: Option<&str>,
+        origin: &Origin,
+        hold: impl Fn(&mut dyn UnitOfWork) -> Result<(), KeyError>,
+    ) -> Result<Instant, KeyError> {
         let now = self.now();
         let event = self.event(Action::ApiKeyRevoked, actor, origin, now).map_err(Fault::from)?;
         let event = event.about_agent(agent).with_key(id);
+        let event = match detail {
+            Some(detail) => event.with_detail(detail),
+            None => event,
+        };
         self.storage.transact(|uow| {
+            hold(uow)?;
             if !uow.api_keys().revoke(id, agent, now)? {
                 return Err(KeyError::NotFound);
             }
             uow.audit().append(&event)?;
-            Ok((id, now))
+            Ok(now)
         })
     }
 

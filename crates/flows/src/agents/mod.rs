@@ -16,7 +16,7 @@ mod register;
 mod tokens;
 pub(crate) mod uses;
 
-pub use account::{DeletedAgent, MissingAgent};
+pub use account::{DeletedAgent, MissingAgent, OwnAgentError};
 pub(crate) use account::disown_agents;
 pub use address::{AgentEmailError, AgentTokenError, ChangeAgentEmail, PresentedAgentToken, ReadAgentToken};
 pub use admit::{AdmitAgentError, AdmittedAgent, AgentLimit};

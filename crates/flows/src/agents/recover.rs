@@ -17,6 +17,8 @@ use crate::{Engine, Fault, LimitError, Limited, error::classify};
 
 /// Agents of one mailbox that get a code by one request.
 pub(super) const MOST_AGENTS: u32 = 5;
+/// The side of the networks that agents of the mailbox work from.
+const KNOWN: &str = "known";
 /// Where a request without a client address comes from.
 const NOWHERE: &str = "local";
 
@@ -88,8 +90,8 @@ impl Engine {
     }
 
     /// Asks for recovery codes. Does the same, and takes as long, whether an agent has the address or
-    /// not: that is found out when the mail's turn comes. A network that agents of the mailbox are known
-    /// to work from has a budget and codes of its own, which strangers neither spend nor kill.
+    /// not: that is found out when the mail's turn comes. The networks that agents of the mailbox are
+    /// known to work from have a budget and codes of their own, which strangers neither spend nor kill.
     ///
     /// # Errors
     /// [`AskRecoveryError`].
@@ -98,15 +100,17 @@ impl Engine {
         ask: &AskForRecovery,
         origin: &Origin,
     ) -> Result<AskedRecovery, AskRecoveryError> {
-        if let Err(fault) = self.flush_networks() {
-            self.alarm.raise("networks that agents work from could not be written down", &fault);
-        }
         let now = self.now();
         let email = ask.email.as_str();
         let network = origin.subnet().unwrap_or_else(|| NOWHERE.to_owned());
+        // Whoever got a token from here a moment ago is known here.
+        if let Err(fault) = self.flush_networks(|used| used == network) {
+            self.alarm.raise("networks that agents work from could not be written down", &fault);
+        }
         let since = now - self.options.agents.known_network_for;
         let known = self.storage.read(|uow| uow.agent_networks().is_known(email, &network, since));
-        let side = known.map_err(Fault::from)?.then(|| network.clone());
+        // One side for all of them: who holds a key could else make as many sides as there are networks.
+        let side = known.map_err(Fault::from)?.then(|| KNOWN.to_owned());
         let standing = self.count_mailbox(email, side.as_deref(), origin)?;
         let code_expires_at = now + self.options.agents.recovery;
         let request = RecoveryRequest {
@@ -128,7 +132,7 @@ impl Engine {
         Ok(AskedRecovery { email: request.email, code_expires_at, standing })
     }
 
-    /// Counts a request towards the address, as strangers or as a known network ask.
+    /// Counts a request towards the address, as strangers or as known networks ask.
     fn count_mailbox(
         &self,
         email: &str,
@@ -136,7 +140,7 @@ impl Engine {
         origin: &Origin,
     ) -> Result<Option<Standing>, LimitError> {
         let limits = &self.options.limits.agents;
-        let whose = side.map_or_else(|| email.to_owned(), |network| format!("{email}|{network}"));
+        let whose = side.map_or_else(|| email.to_owned(), |side| format!("{email}|{side}"));
         let short = limits.recovery_mail;
         let long = limits.recovery_mail_long;
         let one = self.count(BucketKey::mailbox(&short, &whose), short, origin)?;

@@ -153,7 +153,7 @@ impl Engine {
             if let Some(right) = right.filter(|_| before < tries.most(tried, alive.len())) {
                 return Ok(Ok(Found { request: request.id, agent: right.agent, taken }));
             }
-            if before + 1 == counted {
+            if before + 1 == tries.most(tried, alive.len()) {
                 self.note_exhausted(uow, &alive, origin, now)?;
             }
         }

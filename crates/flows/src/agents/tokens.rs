@@ -62,7 +62,7 @@ impl Engine {
     ) -> Result<Instant, AgentSessionError> {
         let now = self.now();
         let actor = Actor::Agent(caller.agent.id);
-        if self.revoke_agent_token(&caller.token, actor, origin, now)? {
+        if self.revoke_agent_token(&caller.token, actor, None, origin, now)? {
             Ok(now)
         } else {
             Err(AgentSessionError::Refused)
@@ -74,12 +74,17 @@ impl Engine {
         &self,
         token: &AgentToken,
         actor: Actor,
+        detail: Option<&str>,
         origin: &Origin,
         now: Instant,
     ) -> Result<bool, Fault> {
         let grant = &token.grant;
         let event = self.event(Action::TokenRevoked, actor, origin, now)?;
         let event = event.about_agent(grant.agent).with_key(grant.key);
+        let event = match detail {
+            Some(detail) => event.with_detail(detail),
+            None => event,
+        };
         let spent = SpentToken::of(token, None, now);
         self.storage.transact(|uow| {
             let first = uow.spent_tokens().spend(&spent)?;

@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, HashMap},
+    hash::Hash,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -11,95 +12,132 @@ use time::Duration;
 
 use crate::{Engine, Fault};
 
-/// Keys and networks remembered at most between two flushes; what comes beyond is not noted.
+/// Things of one kind remembered at most between two flushes; what comes beyond is not noted.
 const MOST: usize = 100_000;
 /// Rows written in one transaction.
 const BATCH: usize = 200;
 /// A network is not written down again within this time.
 const NETWORK_EVERY: Duration = Duration::HOUR;
-/// A first token of a key from a network is told once within this time.
+/// A token of an agent from a network where it got none for this long is an event.
 const NEWS_EVERY: Duration = Duration::DAY;
 
-/// When and from where keys were used, until it is written down: a use costs no write.
+/// What is noted of agents' credentials until it is written down, so that a use costs no write.
 #[derive(Default)]
-pub(crate) struct Uses(Mutex<Noted>);
-
-#[derive(Default)]
-struct Noted {
-    keys: BTreeMap<ApiKeyId, Instant>,
-    networks: BTreeMap<(AgentId, String), Seen>,
-    /// When networks were written down last.
-    written: HashMap<(AgentId, String), Instant>,
+pub(crate) struct Uses {
+    keys: Mutex<BTreeMap<ApiKeyId, Instant>>,
+    networks: Mutex<Noted<(AgentId, String)>>,
+    refusals: Mutex<Noted<Refusal>>,
 }
 
-/// The first use since the last flush.
+/// A refusal of a credential that had been real: why, and from which network.
+type Refusal = (ApiKeyId, &'static str, Option<String>);
+
+/// What happened first since the last flush, by what it is told once of.
+struct Noted<K> {
+    waiting: BTreeMap<K, Seen>,
+    /// When it was written down last.
+    written: HashMap<K, Instant>,
+}
+
 #[derive(Clone)]
 struct Seen {
     at: Instant,
+    agent: AgentId,
     key: ApiKeyId,
     origin: Origin,
+}
+
+impl<K> Default for Noted<K> {
+    fn default() -> Self {
+        Self { waiting: BTreeMap::new(), written: HashMap::new() }
+    }
+}
+
+impl<K: Clone + Ord + Hash> Noted<K> {
+    /// Notes what happened now, unless that was written down within `every`.
+    fn note(&mut self, what: K, every: Duration, seen: impl FnOnce() -> Seen, now: Instant) {
+        let fresh = self.written.get(&what).is_some_and(|at| now - *at < every);
+        if !fresh && self.waiting.len() < MOST {
+            self.waiting.entry(what).or_insert_with(seen);
+        }
+    }
+
+    /// What waits and is wanted. It waits on until it is [`done`](Self::done): whoever asks meanwhile
+    /// writes it, too, and nothing is missing for them.
+    fn waiting(&self, wanted: impl Fn(&K) -> bool) -> Vec<(K, Seen)> {
+        let wanted = self.waiting.iter().filter(|(what, _)| wanted(what));
+        wanted.map(|(what, seen)| (what.clone(), seen.clone())).collect()
+    }
+
+    fn done(&mut self, batch: &[(K, Seen)], every: Duration, now: Instant) {
+        if self.written.len() >= MOST {
+            self.written.retain(|_, at| now - *at < every);
+        }
+        if self.written.len() >= MOST {
+            self.written.clear();
+        }
+        for (what, _) in batch {
+            self.waiting.remove(what);
+            self.written.insert(what.clone(), now);
+        }
+    }
 }
 
 impl Uses {
     /// Notes a use by the agent itself.
     pub(crate) fn note(&self, key: &ApiKey, origin: &Origin, now: Instant) {
-        let mut noted = self.lock();
-        noted.note_key(key.id, now);
+        self.note_key(key.id, now);
         let Some(network) = origin.subnet() else { return };
-        let place = (key.agent, network);
-        let fresh = noted.written.get(&place).is_some_and(|at| now - *at < NETWORK_EVERY);
-        if !fresh && noted.networks.len() < MOST {
-            let seen = || Seen { at: now, key: key.id, origin: origin.clone() };
-            noted.networks.entry(place).or_insert_with(seen);
-        }
+        let seen = || seen(key, origin, now);
+        lock(&self.networks).note((key.agent, network), NETWORK_EVERY, seen, now);
     }
 
     /// Notes a use that somebody else tells of.
     pub(crate) fn note_key(&self, key: ApiKeyId, now: Instant) {
-        self.lock().note_key(key, now);
-    }
-
-    fn take_keys(&self) -> Vec<(ApiKeyId, Instant)> {
-        std::mem::take(&mut self.lock().keys).into_iter().collect()
-    }
-
-    fn take_networks(&self) -> Vec<((AgentId, String), Seen)> {
-        std::mem::take(&mut self.lock().networks).into_iter().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Noted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Noted {
-    fn note_key(&mut self, key: ApiKeyId, now: Instant) {
-        if self.keys.len() < MOST || self.keys.contains_key(&key) {
-            let at = self.keys.entry(key).or_insert(now);
+        let mut keys = lock(&self.keys);
+        if keys.len() < MOST || keys.contains_key(&key) {
+            let at = keys.entry(key).or_insert(now);
             *at = now.max(*at);
         }
     }
 
-    fn note_written(&mut self, places: &[((AgentId, String), Seen)], now: Instant) {
-        if self.written.len() >= MOST {
-            self.written.retain(|_, at| now - *at < NETWORK_EVERY);
-        }
-        if self.written.len() >= MOST {
-            self.written.clear();
-        }
-        self.written.extend(places.iter().map(|(place, _)| (place.clone(), now)));
+    /// Notes that a credential was refused that had been real. Whoever holds a dead one may present it as
+    /// often as limits allow, so it is told once a day for each reason and network.
+    pub(super) fn note_refusal(
+        &self,
+        key: &ApiKey,
+        why: &'static str,
+        origin: &Origin,
+        now: Instant,
+    ) {
+        let what = (key.id, why, origin.subnet());
+        lock(&self.refusals).note(what, NEWS_EVERY, || seen(key, origin, now), now);
+    }
+
+    fn take_keys(&self) -> Vec<(ApiKeyId, Instant)> {
+        std::mem::take(&mut *lock(&self.keys)).into_iter().collect()
     }
 }
 
+fn seen(key: &ApiKey, origin: &Origin, now: Instant) -> Seen {
+    Seen { at: now, agent: key.agent, key: key.id, origin: origin.clone() }
+}
+
+fn lock<T>(noted: &Mutex<T>) -> MutexGuard<'_, T> {
+    noted.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Engine {
-    /// Writes down when and from where keys were used since the last call. To be called every few
-    /// seconds and at the end of the process; what a crash loses is at most what came since.
+    /// Writes down when and from where keys were used, and which were refused, since the last call. To be
+    /// called every few seconds and at the end of the process; what a crash loses is at most what came
+    /// since.
     ///
     /// # Errors
     /// A fault of this side; what was not written is written by a later call.
     pub fn flush_uses(&self) -> Result<(), Fault> {
         let keys = self.flush_keys();
-        self.flush_networks().and(keys)
+        let networks = self.flush_networks(|_| true);
+        self.flush_refusals().and(networks).and(keys)
     }
 
     fn flush_keys(&self) -> Result<(), Fault> {
@@ -119,37 +157,42 @@ impl Engine {
         outcome
     }
 
-    pub(super) fn flush_networks(&self) -> Result<(), Fault> {
-        let now = self.now();
-        let mut outcome = Ok(());
-        for batch in self.uses.take_networks().chunks(BATCH) {
-            let written = self.storage.transact(|uow| -> Result<(), Fault> {
-                batch.iter().try_for_each(|(place, seen)| self.write_network(uow, place, seen))
-            });
-            let mut noted = self.uses.lock();
-            match written {
-                Ok(()) => noted.note_written(batch, now),
-                Err(fault) => {
-                    for (place, seen) in batch {
-                        noted.networks.entry(place.clone()).or_insert_with(|| seen.clone());
-                    }
-                    outcome = Err(fault);
-                }
+    /// Writes down who got tokens from these networks.
+    pub(super) fn flush_networks(&self, wanted: impl Fn(&str) -> bool) -> Result<(), Fault> {
+        let waiting = lock(&self.uses.networks).waiting(|(_, network)| wanted(network));
+        self.flush(&self.uses.networks, &waiting, NETWORK_EVERY, |uow, (agent, network), seen| {
+            let Seen { at, key, origin, .. } = seen;
+            if uow.agent_networks().touch(*agent, network, *at, *at - NEWS_EVERY)? {
+                let event = self.event(Action::TokenIssued, Actor::Agent(*agent), origin, *at)?;
+                uow.audit().append(&event.with_key(*key))?;
             }
-        }
-        outcome
+            Ok(())
+        })
     }
 
-    fn write_network(
+    fn flush_refusals(&self) -> Result<(), Fault> {
+        let waiting = lock(&self.uses.refusals).waiting(|_| true);
+        self.flush(&self.uses.refusals, &waiting, NEWS_EVERY, |uow, (key, why, _), seen| {
+            let Seen { at, agent, origin, .. } = seen;
+            let action = Action::AgentCredentialRefused;
+            let event = self.event(action, Actor::Anonymous, origin, *at)?.failed();
+            let event = event.about_agent(*agent).with_key(*key).with_detail(*why);
+            Ok(uow.audit().append(&event)?)
+        })
+    }
+
+    fn flush<K: Clone + Ord + Hash>(
         &self,
-        uow: &mut dyn UnitOfWork,
-        (agent, network): &(AgentId, String),
-        seen: &Seen,
+        noted: &Mutex<Noted<K>>,
+        waiting: &[(K, Seen)],
+        every: Duration,
+        write: impl Fn(&mut dyn UnitOfWork, &K, &Seen) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let Seen { at, key, origin } = seen;
-        if uow.agent_networks().touch(*agent, network, *at, *at - NEWS_EVERY)? {
-            let event = self.event(Action::TokenIssued, Actor::Agent(*agent), origin, *at)?;
-            uow.audit().append(&event.with_key(*key))?;
+        for batch in waiting.chunks(BATCH) {
+            self.storage.transact(|uow| -> Result<(), Fault> {
+                batch.iter().try_for_each(|(what, seen)| write(uow, what, seen))
+            })?;
+            lock(noted).done(batch, every, self.now());
         }
         Ok(())
     }

@@ -89,7 +89,12 @@ impl Engine {
                     return Ok(Some(Claimed { id, created_at, letter, entry }));
                 }
                 Ok(Parcel::Request(request)) => self.fulfil(&entry, &request, now)?,
-                Ok(_) => self.give_up(&entry, "unknown")?,
+                // Of a later version, whose instances know what to do with it.
+                Ok(_) | Err(Fault::Facts(_)) => {
+                    let again = now + deferred_for(entry.created_at, now);
+                    let (id, attempt) = (entry.id, entry.attempts);
+                    self.storage.statement(|uow| uow.outbox().postpone(id, attempt, again))?;
+                }
                 Err(fault) => {
                     self.alarm.raise("a mail that waited cannot be opened and is dropped", &fault);
                     self.give_up(&entry, "unreadable")?;

@@ -156,7 +156,9 @@ impl Engine {
         if self.allows_notice(uow, content.kind(), agent.id, now)? {
             let expires_at = now + self.options.mailed.notice;
             let to = &proven.address;
-            let mail = self.mail_for_agent(agent.id, to, content, asked, now, expires_at)?;
+            let mut mail = self.mail_for_agent(agent.id, to, content, asked, now, expires_at)?;
+            // What happened is told even when the agent is erased next: perhaps by the same stranger.
+            mail.agent = None;
             uow.outbox().insert(&mail)?;
         }
         Ok(())

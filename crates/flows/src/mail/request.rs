@@ -108,7 +108,7 @@ impl Engine {
             }
             RequestKind::AgentVerification => self.fulfil_for_agents(uow, entry, request, now),
             RequestKind::Recovery => self.fulfil_recovery(uow, entry, request, now),
-            // Of a later version, whose instances know what to do with it.
+            // Of a later version; such a parcel is not read as a request here.
             _ => Ok(()),
         })
     }

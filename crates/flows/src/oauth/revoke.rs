@@ -73,13 +73,20 @@ impl Engine {
             return Ok(());
         }
         let actor = match (revoker, &found) {
-            (Revoker::Server(_), _) => Actor::Anonymous,
-            (_, Found::Key(holder) | Found::Agent(holder, _)) => Actor::Agent(holder.agent.id),
-            (_, Found::Person(user, _)) => Actor::User(user.id),
+            (Revoker::Agent(agent), _) => Actor::Agent(*agent),
+            (Revoker::Holder, Found::Person(user, _)) => Actor::User(user.id),
+            // Whoever found a key or token may be a stranger to its agent.
+            (Revoker::Server(_) | Revoker::Holder, _) => Actor::Anonymous,
         };
+        let by = match revoker {
+            Revoker::Server(server) => Some(server.id.to_string()),
+            Revoker::Holder => Some("holder".to_owned()),
+            Revoker::Agent(_) => None,
+        };
+        let by = by.as_deref();
         match found {
             Found::Key(KeyHolder { key, agent }) => {
-                match self.revoke_key(agent.id, &key.id.to_string(), actor, origin) {
+                match self.revoke_held(agent.id, key.id, actor, by, origin, |_| Ok(())) {
                     Ok(_) => Ok(()),
                     Err(KeyError::Fault(fault)) => Err(fault),
                     // Somebody else was faster.
@@ -87,7 +94,7 @@ impl Engine {
                 }
             }
             Found::Agent(_, token) => {
-                self.revoke_agent_token(&token, actor, origin, now).map(|_| ())
+                self.revoke_agent_token(&token, actor, by, origin, now).map(|_| ())
             }
             Found::Person(user, token) => {
                 self.end_by_token(user.id, token.session, actor, origin, now)

@@ -1,5 +1,4 @@
 use actix_web::HttpResponse;
-use portcullis_audit::Actor;
 use portcullis_flows::agents::{AgentLimit, ChangeAgentEmail};
 use portcullis_identity::{Agent, EmailAddress};
 use serde::Serialize;
@@ -119,11 +118,12 @@ async fn change_agent_email(mut call: Call) -> Answer {
     security(("recovery_key" = [])),
     responses(
         (status = 200, description = "The agent is gone.", body = DeletedAgentBody),
+        (status = 404, description = "`NOT_FOUND`: it was erased a moment ago.", body = AgentError),
         Authenticated, Limited,
     ))]
 async fn delete_agent(call: Call) -> Answer {
     let deleted = as_named_owner(&call, AgentLimit::Usual, |engine, agent, origin| {
-        engine.delete_agent(agent.id, Actor::Agent(agent.id), origin).map_err(Refusal::of)
+        engine.delete_own_agent(&agent, origin).map_err(Refusal::of)
     })
     .await?;
     Ok(HttpResponse::Ok().json(DeletedAgentBody {

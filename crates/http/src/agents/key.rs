@@ -1,10 +1,6 @@
 use actix_web::HttpResponse;
 use portcullis_audit::Actor;
-use portcullis_flows::{
-    Engine,
-    agents::{AgentLimit, RotateKey, authorize_own_key},
-};
-use portcullis_kernel::{AgentId, ApiKeyId, Instant, Origin};
+use portcullis_flows::agents::{AgentLimit, RotateKey, authorize_own_key};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -61,12 +57,13 @@ async fn revoke_api_key(call: Call) -> Answer {
     let revoked = if call.bearer().is_some() {
         as_named_agent(&call, move |engine, caller, origin| {
             authorize_own_key(&caller, &key).map_err(Refusal::of)?;
-            revoke(engine, caller.agent.id, &key, origin)
+            let agent = caller.agent.id;
+            engine.revoke_key(agent, &key, Actor::Agent(agent), origin).map_err(Refusal::of)
         })
         .await
     } else {
         as_named_owner(&call, AgentLimit::Usual, move |engine, agent, origin| {
-            revoke(engine, agent.id, &key, origin)
+            engine.revoke_own_key(&agent, &key, origin).map_err(Refusal::of)
         })
         .await
     };
@@ -76,15 +73,6 @@ async fn revoke_api_key(call: Call) -> Answer {
         message: "API key revoked.",
         revoked_at: seconds(revoked_at),
     }))
-}
-
-fn revoke(
-    engine: &Engine,
-    agent: AgentId,
-    key: &str,
-    origin: &Origin,
-) -> Result<(ApiKeyId, Instant), Refusal> {
-    engine.revoke_key(agent, key, Actor::Agent(agent), origin).map_err(Refusal::of)
 }
 
 /// Makes a key with the rights of another one, which dies when the overlap ends. Of parallel rotations

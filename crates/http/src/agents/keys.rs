@@ -39,7 +39,7 @@ pub(crate) struct CreateApiKeyBody {
     #[schema(min_items = 1, max_items = 20, example = json!(["192.0.2.0/24"]))]
     allowed_cidrs: Option<Vec<String>>,
     /// How often the key may be used; as often as it likes when left out.
-    #[schema(minimum = 1, maximum = 1_000_000)]
+    #[schema(minimum = 1, maximum = 10_000)]
     rate_limit_per_minute: Option<u32>,
 }
 

@@ -10,7 +10,7 @@ pub(crate) mod keys;
 mod profile;
 mod recovery;
 pub(crate) mod register;
-mod token;
+pub(crate) mod token;
 mod verify_email;
 
 use portcullis_flows::{

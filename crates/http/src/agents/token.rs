@@ -52,7 +52,7 @@ struct AgentTokenBody {
 
 /// How a token is sent.
 #[derive(Serialize, ToSchema)]
-enum TokenTypeBody {
+pub(crate) enum TokenTypeBody {
     /// As `Authorization: Bearer`.
     Bearer,
 }
@@ -95,14 +95,18 @@ async fn exchange_api_key(mut call: Call) -> Answer {
     let (bytes, is_form) = call.json_or_form().await?;
     let (presented, client) = (call.basic(), call.client()?);
     let issued = call.hop(move |engine, origin| {
-        let wanted = WantedToken::default();
-        let issued = engine.exchange_key(presented, &wanted, client, origin);
-        let issued = issued.map_err(|error| Refusal::of_limited(error, engine.now()))?;
-        note_grant_type(&bytes, is_form, origin)?;
-        Ok(issued)
+        let admitted = engine.admit_key(presented, client, origin);
+        let admitted = admitted.map_err(|error| Refusal::of_limited(error, engine.now()))?;
+        let issued = note_grant_type(&bytes, is_form, origin).and_then(|()| {
+            let wanted = WantedToken::default();
+            engine.issue_agent_token(&admitted.caller, &wanted, origin).map_err(Refusal::of)
+        });
+        Ok((admitted.standing, issued))
     });
-    let issued = issued.await?.map_err(|refusal: Refusal| refusal.challenging(Challenge::Basic))?;
-    call.show(issued.standing);
+    let (standing, issued) =
+        issued.await?.map_err(|refusal: Refusal| refusal.challenging(Challenge::Basic))?;
+    call.show(standing);
+    let issued = issued?;
     let key_id = Some(issued.grant.key.to_string());
     Ok(HttpResponse::Ok().json(AgentTokenBody { key_id, ..AgentTokenBody::from(&issued) }))
 }

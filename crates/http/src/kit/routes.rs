@@ -42,13 +42,14 @@ impl Routes {
     /// also answers `HEAD`.
     pub(crate) fn add<P, H, Args>(&mut self, _described: P, handler: H)
     where
-        P: utoipa::Path + utoipa::__dev::SchemaReferences,
+        P: utoipa::Path + utoipa::__dev::Tags<'static> + utoipa::__dev::SchemaReferences,
         H: Handler<Args>,
         Args: FromRequest + 'static,
         H::Output: Responder + 'static,
     {
         self.serve::<P, H, Args>(handler);
-        let operation = with_general_answers(P::operation());
+        let mut operation = with_general_answers(P::operation());
+        operation.tags = Some(P::tags().into_iter().map(str::to_owned).collect());
         self.document.paths.add_path_operation(P::path(), P::methods(), operation);
         let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
         P::schemas(&mut schemas);

@@ -1,5 +1,5 @@
 use actix_web::HttpResponse;
-use portcullis_flows::oauth::{Active, Introspection};
+use portcullis_flows::oauth::{Active, Introspection, PrincipalKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -7,7 +7,10 @@ use super::{
     body::{OAuthError, TokenForm, token_in},
     client::as_server,
 };
-use crate::kit::{Answer, Call, Refusal, Routes};
+use crate::{
+    agents::token::TokenTypeBody,
+    kit::{Answer, Call, Refusal, Routes},
+};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_introspect, introspect);
@@ -22,10 +25,8 @@ struct IntrospectionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "agt_0123456789abcdef0123456789abcdef")]
     sub: Option<String>,
-    /// `agent` or `user`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "agent")]
-    principal_type: Option<&'static str>,
+    principal_type: Option<PrincipalTypeBody>,
     /// The agent; absent for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
@@ -33,10 +34,8 @@ struct IntrospectionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "messages:read")]
     scope: Option<String>,
-    /// `Bearer`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "Bearer")]
-    token_type: Option<&'static str>,
+    token_type: Option<TokenTypeBody>,
     /// Of tokens: who issued it.
     #[serde(skip_serializing_if = "Option::is_none")]
     iss: Option<String>,
@@ -63,15 +62,28 @@ struct IntrospectionBody {
     email_verified: Option<bool>,
 }
 
+/// What it belongs to.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum PrincipalTypeBody {
+    /// A program with an account of its own.
+    Agent,
+    /// A person.
+    User,
+}
+
 impl From<Active> for IntrospectionBody {
     fn from(told: Active) -> Self {
         Self {
             active: true,
             sub: Some(told.subject),
-            principal_type: Some(told.kind.as_str()),
+            principal_type: Some(match told.kind {
+                PrincipalKind::Agent => PrincipalTypeBody::Agent,
+                PrincipalKind::User => PrincipalTypeBody::User,
+            }),
             client_id: told.client_id,
             scope: told.scope,
-            token_type: Some("Bearer"),
+            token_type: Some(TokenTypeBody::Bearer),
             iss: told.issuer,
             aud: told.audience,
             iat: Some(told.issued_at.unix_timestamp()),

@@ -14,7 +14,10 @@ use super::{
     body::{OAuthError, parameter},
     client::refused_key,
 };
-use crate::kit::{Answer, Call, FormBody, Refusal, Routes};
+use crate::{
+    agents::token::TokenTypeBody,
+    kit::{Answer, Call, FormBody, Refusal, Routes},
+};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_token, token);
@@ -40,8 +43,7 @@ struct GrantForm {
 struct GrantedBody {
     /// JWT (RFC 9068).
     access_token: String,
-    #[schema(example = "Bearer")]
-    token_type: &'static str,
+    token_type: TokenTypeBody,
     /// Seconds that the token lives.
     #[schema(example = 3600)]
     expires_in: i64,
@@ -54,7 +56,7 @@ impl From<IssuedAgentToken> for GrantedBody {
     fn from(issued: IssuedAgentToken) -> Self {
         Self {
             access_token: issued.access.token.expose_secret().to_owned(),
-            token_type: "Bearer",
+            token_type: TokenTypeBody::Bearer,
             expires_in: issued.access.expires_in,
             scope: issued.grant.scopes.to_string(),
         }

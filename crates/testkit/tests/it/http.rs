@@ -24,8 +24,33 @@ mod routes;
 mod unavailable;
 
 mod api {
+    mod bodies;
+    mod credentials;
+    pub(crate) mod headers;
+    mod hostile;
     mod order;
-    mod routes;
+    pub(crate) mod routes;
+    mod unavailable;
+    mod agents {
+        mod account;
+        mod audit_logs;
+        mod key;
+        mod keys;
+        mod me;
+        mod profile;
+    }
+    mod auth {
+        mod logout;
+        mod refresh;
+        mod register;
+        mod resend;
+        mod token;
+        mod verify_email;
+        mod recovery {
+            mod request;
+            mod verify;
+        }
+    }
 }
 
 mod oauth2 {
@@ -40,7 +65,7 @@ mod oauth2 {
 
 mod pages {
     mod account;
-    mod browser;
+    pub(crate) mod browser;
     mod dev;
     mod errors;
     mod forms;
@@ -49,6 +74,7 @@ mod pages {
     mod reset;
     mod sign_in;
     mod verify;
+    mod verify_agent;
 }
 
 mod well_known {

@@ -3,7 +3,7 @@
 
 use super::crew::{Crew, check};
 use crate::harness::{
-    Agent, Home, Mailbox, Server,
+    Agent, AgentToken, Arrivals, Home, Mailbox, Server,
     agents::{new_mailbox, recovery_request, verification},
     each_database, random,
 };
@@ -29,13 +29,12 @@ fn j13_a_spent_token_stays_dead_after_kill_9(home: &mut Home) {
             assert!(!token.is_good(&mut client));
             client.ask(&token.refresh()).with_status(401);
         }
-        assert!(crate::harness::AgentToken::from(&next).is_good(&mut client));
+        assert!(AgentToken::from(&next).is_good(&mut client));
     }
 }
 
 /// Agents whose recovery codes were mailed, and the codes.
 fn prepare(server: &Server, mailbox: &Mailbox) -> Vec<(Agent, String, String)> {
-    use crate::harness::Arrivals;
     let mut client = server.client();
     let addresses: Vec<String> = (0..PREPARED).map(|_| new_mailbox()).collect();
     let agents: Vec<Agent> =

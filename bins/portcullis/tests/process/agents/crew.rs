@@ -121,7 +121,7 @@ impl Worker {
         let mut tokens = self.chain(token, AgentToken::refresh, |a| AgentToken::from(a), 200);
         // Every other one is given up.
         let live = tokens.live.clone().filter(|_| !tokens.in_doubt);
-        if let Some(live) = live.filter(|_| self.diary.tokens.len() % 2 == 0) {
+        if let Some(live) = live.filter(|_| self.diary.tokens.len().is_multiple_of(2)) {
             if self.send(&live.sign_out(), 200).is_some() {
                 tokens.live = None;
                 tokens.dead.push(live);

@@ -7,6 +7,7 @@ mod crew;
 mod endings;
 mod limits;
 mod mail;
+mod races;
 mod recovery;
 mod tokens;
 mod tries;

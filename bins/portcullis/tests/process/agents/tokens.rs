@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{PARALLEL, ROUNDS, be_patient, clients, fire, only_winner};
 use crate::harness::{
-    Agent, AgentToken, ApiKey, Client, Home, Request, Server, at_once, each_database,
+    Agent, AgentToken, Answer, ApiKey, Client, Home, Request, Server, at_once, each_database,
 };
 
 const REFUSALS: [(u16, &str); 2] = [(401, "UNAUTHORIZED"), (429, "RATE_LIMIT_EXCEEDED")];
@@ -64,7 +64,7 @@ fn j12_f1_of_200_parallel_refreshes_at_two_instances_within_limits_one_wins() {
 fn race(
     servers: &[SocketAddr],
     requests: impl Fn(&AgentToken) -> Vec<Request>,
-    check: impl Fn(&AgentToken, Vec<crate::harness::Answer>, &mut Client),
+    check: impl Fn(&AgentToken, Vec<Answer>, &mut Client),
 ) {
     for round in 0..20 {
         let (mut client, key) = key(servers, round);

@@ -97,12 +97,11 @@ fn o11_the_newest_codes_are_the_only_ones(home: &mut Home) {
     let mailbox = home.with_mail();
     let server = home.start();
     let mut asked = Asked::at(server.address(), &mailbox, 0);
-    let mut newest = asked.code.clone();
-    // One in a million is the same code again.
-    while newest == asked.code {
-        newest = recovery_codes(&mut asked.asker, &mailbox, &asked.email)[&asked.agent.id].clone();
+    let newest = recovery_codes(&mut asked.asker, &mailbox, &asked.email)[&asked.agent.id].clone();
+    // One in a million is the same code again, which is then good.
+    if newest != asked.code {
+        assert_invalid(asked.asker.ask(&recovery(&asked.email, &asked.code)));
     }
-    assert_invalid(asked.asker.ask(&recovery(&asked.email, &asked.code)));
     asked.asker.ask(&recovery(&asked.email, &newest)).with_status(200);
 }
 

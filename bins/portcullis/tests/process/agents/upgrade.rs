@@ -1,7 +1,8 @@
 //! A database from before there were agents, and instances that start together.
 
 use crate::harness::{
-    Account, Agent, Home, Server, database, each_database, free_port, people::published_kids,
+    Account, Agent, Home, Server, Tokens, database, each_database, free_port,
+    people::published_kids,
 };
 
 const DOWN: [&str; 2] = [
@@ -13,13 +14,12 @@ const DOWN: [&str; 2] = [
 fn forget_agents(home: &Home) {
     let [sqlite, postgres] = DOWN;
     let down = if home.is_sqlite() { sqlite } else { postgres };
-    let forget = "DELETE FROM signing_keys WHERE purpose = 'agents'; \
-                  DELETE FROM __diesel_schema_migrations WHERE version = '0003';";
+    let forget = "DELETE FROM __diesel_schema_migrations WHERE version = '0003';";
     database::execute(home.database_url(), &format!("{forget}{down}"));
 }
 
 /// A person from before, and the token of an agent made after, at every instance.
-fn assert_all_served(servers: &[Server], account: &Account, tokens: &crate::harness::Tokens) {
+fn assert_all_served(servers: &[Server], account: &Account, tokens: &Tokens) {
     let mut clients: Vec<_> = servers.iter().map(Server::client).collect();
     for client in &mut clients {
         client.ask(&tokens.me()).with_status(200);

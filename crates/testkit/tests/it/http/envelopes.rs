@@ -17,7 +17,8 @@ fn blank(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
-                let secret = ["id", "access_token", "refresh_token", "version", "kid", "n"];
+                let secret =
+                    ["id", "access_token", "refresh_token", "version", "kid", "n", "x", "y"];
                 if secret.contains(&name.as_str()) {
                     *member = json!(format!("[{name}]"));
                 } else {
@@ -47,8 +48,8 @@ async fn what_no_route_serves_is_told_in_the_envelope_of_its_prefix() {
                 "/v1/admin/x",
             ],
         ),
-        ("NOT_FOUND", &["/api", "/api/auth/token", "/health/x", "/ready/", "/api/%00"]),
-        ("invalid_request", &["/oauth2", "/oauth2/token", "/oauth2/introspect"]),
+        ("NOT_FOUND", &["/api", "/api/auth", "/api/auth/x", "/health/x", "/ready/", "/api/%00"]),
+        ("invalid_request", &["/oauth2", "/oauth2/x", "/oauth2/token/", "/oauth2/authorize"]),
         (
             "not_found",
             &[
@@ -94,6 +95,10 @@ async fn a_wrong_method_is_told_in_the_envelope_of_its_prefix() {
         ("POST", "/v1/admin/users", "method_not_allowed", "GET, HEAD"),
         ("GET", "/v1/admin/users/invite", "method_not_allowed", "POST"),
         ("POST", "/v1/auth/sessions", "method_not_allowed", "GET, HEAD, DELETE"),
+        ("GET", "/api/auth/register", "METHOD_NOT_ALLOWED", "POST"),
+        ("PUT", "/api/auth/verify-email", "METHOD_NOT_ALLOWED", "GET, HEAD, POST"),
+        ("POST", "/api/agents", "METHOD_NOT_ALLOWED", "GET, HEAD"),
+        ("POST", "/api/agents/me", "METHOD_NOT_ALLOWED", "GET, HEAD"),
         ("POST", "/health", "METHOD_NOT_ALLOWED", "GET, HEAD"),
         ("DELETE", "/ready", "METHOD_NOT_ALLOWED", "GET, HEAD"),
         ("PUT", "/.well-known/jwks.json", "method_not_allowed", "GET, HEAD"),
@@ -343,6 +348,31 @@ async fn bodies_of_what_is_shown() {
     200 application/json
     {
       "keys": [
+        {
+          "kty": "RSA",
+          "use": "sig",
+          "alg": "RS256",
+          "kid": "[kid]",
+          "n": "[n]",
+          "e": "AQAB"
+        },
+        {
+          "kty": "EC",
+          "use": "sig",
+          "alg": "ES256",
+          "kid": "[kid]",
+          "crv": "P-256",
+          "x": "[x]",
+          "y": "[y]"
+        },
+        {
+          "kty": "OKP",
+          "use": "sig",
+          "alg": "EdDSA",
+          "kid": "[kid]",
+          "crv": "Ed25519",
+          "x": "[x]"
+        },
         {
           "kty": "RSA",
           "use": "sig",

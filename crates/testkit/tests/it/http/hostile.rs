@@ -11,11 +11,10 @@ fn served() -> (TestApp, Socket) {
     (app, socket)
 }
 
-#[actix_web::test]
-async fn i3_hostile_bodies_are_refused_by_every_route() {
-    let app = TestApp::memory().await;
+/// Texts that are no JSON object, or hold members that cannot be read.
+pub(crate) fn hostile_bodies() -> [Vec<u8>; 12] {
     let wide: String = (0..4_000).map(|n| format!(r#""k{n}":{n},"#)).collect();
-    let bodies: [Vec<u8>; 12] = [
+    [
         "[".repeat(60_000).into(),
         r#"{"a":"#.repeat(10_000).into(),
         format!("{{{wide}\"z\":{}{}}}", "[".repeat(200), "]".repeat(200)).into(),
@@ -28,7 +27,19 @@ async fn i3_hostile_bodies_are_refused_by_every_route() {
         b"\x00\x00\x00".to_vec(),
         b"{\"email\":NaN}".to_vec(),
         b"email=a&password=b".to_vec(),
-    ];
+    ]
+}
+
+/// Long texts of which a parser could make too much.
+pub(crate) fn fillings() -> [String; 10] {
+    ["a", "a.", "@", "\u{e9}", "xn--", " ", "\u{202e}", "a@b.", "%", "0"]
+        .map(|text| text.repeat(20_000))
+}
+
+#[actix_web::test]
+async fn i3_hostile_bodies_are_refused_by_every_route() {
+    let app = TestApp::memory().await;
+    let bodies = hostile_bodies();
     for (n, route) in with_body().enumerate() {
         let jane = app.admin(&format!("p{n}@example.com")).await;
         for body in &bodies {
@@ -59,8 +70,7 @@ async fn i5_a_member_that_stands_twice_is_refused_by_every_route() {
 async fn i15_fields_of_sixty_kilobytes_are_judged_at_once() {
     let app = TestApp::memory().await;
     let jane = app.admin("jane@example.com").await;
-    let fillings = ["a", "a.", "@", "\u{e9}", "xn--", " ", "\u{202e}", "a@b.", "%", "0"]
-        .map(|s| s.repeat(20_000));
+    let fillings = fillings();
     for route in with_body() {
         for filling in &fillings {
             let mut body = route.good_body();

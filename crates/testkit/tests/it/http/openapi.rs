@@ -43,7 +43,11 @@ async fn every_reference_in_the_document_leads_somewhere() {
 async fn what_is_served_is_what_is_declared() {
     let app = TestApp::memory().await;
     for (template, declared) in Declared::read().paths() {
-        let path = template.replace("{id}", "ses_00000000000000000000000000000000");
+        let path = ["{id}", "{agent_id}", "{key_id}"]
+            .into_iter()
+            .fold(template.to_owned(), |path, name| {
+                path.replace(name, "agt_00000000000000000000000000000000")
+            });
         let mut allowed: Vec<&str> = declared.clone();
         if declared.contains(&"GET") {
             allowed.push("HEAD");
@@ -71,7 +75,16 @@ async fn routes_that_want_a_token_say_so() {
             let refuses = operation["responses"]["401"]["description"].as_str().unwrap_or("");
             let wants = operation["security"][0]["access_token"].is_array();
             assert_eq!(wants, refuses.contains("`unauthorized`"), "{method} {path}");
+            if path.starts_with("/api/") {
+                let wants = operation["security"].is_array();
+                assert_eq!(wants, refuses.contains("`UNAUTHORIZED`"), "{method} {path}");
+            }
+            for scheme in operation["security"].as_array().into_iter().flatten() {
+                let known = |name| document["components"]["securitySchemes"][name].is_object();
+                assert!(scheme.as_object().unwrap().keys().all(known), "{method} {path}");
+            }
             assert!(operation["summary"].is_string(), "{method} {path}");
+            assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{method} {path}");
         }
     }
 }
@@ -88,16 +101,24 @@ fn no_two_operations_have_one_id() {
     assert_eq!(ids.len(), all, "{ids:?}");
 }
 
-/// A line for every route at a path with a version, or at one without.
-fn lines(versioned: bool) -> String {
+/// A line for every route whose path begins like one of these, or like none of them.
+fn lines(prefixes: &[&str], wanted: bool) -> String {
+    let begins = |line: &String| prefixes.iter().any(|prefix| line.contains(&format!(" {prefix}")));
     let lines = Declared::read().lines().into_iter();
-    let wanted: Vec<_> = lines.filter(|line| line.contains(" /v1/") == versioned).collect();
-    wanted.join("\n")
+    lines.filter(|line| begins(line) == wanted).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
 fn the_routes_of_the_api_and_their_statuses() {
-    insta::assert_snapshot!(lines(true), @r#"
+    insta::assert_snapshot!(lines(&["/v1/"], true), @r#"
+    GET /v1/admin/agents 200 400 401 403 429 500 503
+    POST /v1/admin/agents 201 400 401 403 408 413 415 429 500 503
+    DELETE /v1/admin/agents/{id} 204 401 403 404 429 500 503
+    GET /v1/admin/agents/{id} 200 401 403 404 429 500 503
+    POST /v1/admin/agents/{id}/keys 201 400 401 403 404 408 409 413 415 429 500 503
+    DELETE /v1/admin/agents/{id}/keys/{key_id} 204 401 403 404 429 500 503
+    POST /v1/admin/agents/{id}/resume 200 401 403 404 429 500 503
+    POST /v1/admin/agents/{id}/suspend 200 401 403 404 429 500 503
     GET /v1/admin/invitations 200 400 401 403 429 500 503
     DELETE /v1/admin/invitations/{id} 204 401 403 404 429 500 503
     GET /v1/admin/users 200 400 401 403 429 500 503
@@ -129,10 +150,38 @@ fn the_routes_of_the_api_and_their_statuses() {
 }
 
 #[test]
+fn the_routes_of_agents_and_their_statuses() {
+    insta::assert_snapshot!(lines(&["/api/"], true), @r#"
+    GET /api/agents 200 400 429 500 503
+    GET /api/agents/me 200 401 403 429 500 503
+    DELETE /api/agents/{agent_id} 200 401 403 404 429 500 503
+    GET /api/agents/{agent_id} 200 400 401 403 429 500 503
+    POST /api/agents/{agent_id} 201 400 401 403 408 409 413 415 429 500 503
+    GET /api/agents/{agent_id}/audit-logs 200 400 401 403 429 500 503
+    POST /api/agents/{agent_id}/email 202 400 401 403 408 413 415 429 500 503
+    DELETE /api/agents/{agent_id}/keys/{key_id} 200 401 403 404 429 500 503
+    POST /api/agents/{agent_id}/keys/{key_id}/rotate 201 400 401 403 404 408 409 413 415 429 500 503
+    GET /api/agents/{agent_id}/profile 200 404 429 500 503
+    PUT /api/agents/{agent_id}/profile 200 400 401 403 404 408 413 415 429 500 503
+    POST /api/auth/logout 200 401 403 429 500 503
+    POST /api/auth/recovery/request 200 400 408 413 415 429 500 503
+    POST /api/auth/recovery/verify 200 400 401 408 409 413 415 429 500 503
+    POST /api/auth/refresh 200 400 401 403 408 413 415 429 500 503
+    POST /api/auth/register 201 400 403 408 413 415 429 500 503
+    POST /api/auth/token 200 400 401 403 408 413 415 429 500 503
+    POST /api/auth/verification/resend 200 400 408 413 415 429 500 503
+    GET /api/auth/verify-email 200 400 401 429 500 503
+    POST /api/auth/verify-email 200 400 401 408 413 415 429 500 503
+    "#);
+}
+
+#[test]
 fn all_other_routes_and_their_statuses() {
-    insta::assert_snapshot!(lines(false), @r#"
+    insta::assert_snapshot!(lines(&["/v1/", "/api/"], false), @r#"
     GET / 200 500
     GET /.well-known/jwks.json 200 500 503
+    GET /.well-known/oauth-authorization-server 200 500
+    GET /.well-known/oauth-protected-resource 200 500
     GET /account 200 429 500 503
     GET /account/delete 200 303 401 429 500 503
     POST /account/delete 303 400 401 403 408 413 415 429 500 503
@@ -154,6 +203,9 @@ fn all_other_routes_and_their_statuses() {
     POST /account/sign-out 303 400 403 408 413 415 429 500 503
     GET /assets/{file} 200 404 500
     GET /health 200 500
+    POST /oauth2/introspect 200 400 401 408 413 415 429 500 503
+    POST /oauth2/revoke 200 400 401 408 413 415 429 500 503
+    POST /oauth2/token 200 400 401 408 413 415 429 500 503
     GET /openapi.json 200 500
     GET /ready 200 500 503
     GET /reset-password 200 401 429 500 503
@@ -161,6 +213,9 @@ fn all_other_routes_and_their_statuses() {
     POST /reset-password/confirm 200 400 401 403 408 413 415 429 500 503
     GET /verify-email 200 401 429 500 503
     POST /verify-email 200 400 401 403 408 413 415 429 500 503
+    GET /verify-email/agent 200 429 500 503
+    POST /verify-email/agent 200 400 401 403 408 413 415 429 500 503
+    POST /verify-email/agent/resend 200 400 403 408 413 415 429 500 503
     POST /verify-email/not-me 200 400 401 403 408 413 415 429 500 503
     POST /verify-email/resend 200 400 403 408 413 415 429 500 503
     "#);

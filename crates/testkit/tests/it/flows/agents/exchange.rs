@@ -191,8 +191,15 @@ fn a_real_key_that_is_refused_is_written_down_and_a_strangers_guess_is_not() {
     refused(&engine, &bot.id.to_string(), "wrong");
     refused(&engine, &bot.id.to_string(), &bot.recovery);
     assert_eq!(engine.event_count(), before);
-    refused(&engine, &bot.id.to_string(), &dead.secret);
-    refused(&engine, &other.id.to_string(), &key.secret);
+    for _ in 0..3 {
+        refused(&engine, &bot.id.to_string(), &dead.secret);
+        refused(&engine, &other.id.to_string(), &key.secret);
+    }
+    assert_eq!(engine.event_count(), before, "a refusal writes nothing itself");
+    for _ in 0..2 {
+        engine.flush_uses().unwrap();
+        refused(&engine, &bot.id.to_string(), &dead.secret);
+    }
     let events = engine.bot_events(bot.id);
     let mut told: Vec<_> = events
         .iter()

@@ -119,7 +119,7 @@ fn every_broken_field_of_a_key_has_its_code() {
     }
     let bounds = CreateKey {
         expires_in_days: Field::Given(3650),
-        rate_limit_per_minute: Field::Given(1_000_000),
+        rate_limit_per_minute: Field::Given(10_000),
         ..named(&"\u{e9}".repeat(100))
     };
     assert!(engine.check_create_key(bounds).is_ok());
@@ -266,6 +266,7 @@ fn a_key_is_used_from_its_networks_only() {
         let refused = engine.authenticate_agent(&token, &elsewhere).unwrap_err();
         assert_eq!(told(&refused).1, "forbidden");
     }
+    engine.flush_uses().unwrap();
     let events = engine.bot_events(bot.id);
     let refused: Vec<_> = events
         .iter()
@@ -327,4 +328,24 @@ fn dead_keys_stay_in_the_list_for_90_days() {
     assert_eq!(engine.clean().unwrap().agents, 1, "the one that ended");
     let left = engine.list_api_keys(bot.id, &Slice::first(9)).unwrap().items;
     assert_eq!(left.iter().map(|key| key.id).collect::<Vec<_>>(), [alive.id]);
+}
+
+#[test]
+fn a_recovery_key_that_was_replaced_a_moment_ago_revokes_and_erases_nothing() {
+    let engine = TestEngine::new();
+    let bot = engine.sign_up("bot");
+    let key = engine.make_key(&bot);
+    let accepted = engine.manage(&bot).unwrap();
+    let (id, at) = (key.id.to_string(), engine.now());
+    let other = engine.make_key(&bot);
+    assert_eq!(engine.revoke_own_key(&accepted, &other.id.to_string(), &home()).unwrap().1, at);
+    engine.reset_recovery_key(bot.id, Actor::Operator, &Origin::local()).unwrap();
+    let refused = engine.revoke_own_key(&accepted, &id, &home()).unwrap_err();
+    assert!(matches!(refused, KeyError::Gone));
+    assert_eq!((told(&refused).0, told(&refused).1), (ErrorKind::Unauthenticated, "unauthorized"));
+    let refused = engine.delete_own_agent(&accepted, &home()).unwrap_err();
+    assert_eq!((told(&refused).0, told(&refused).1), (ErrorKind::Unauthenticated, "unauthorized"));
+    assert!(engine.is_good(&engine.token(&key)));
+    let now = engine.agent(bot.id);
+    assert_eq!(engine.delete_own_agent(&now, &home()).unwrap().id, bot.id);
 }

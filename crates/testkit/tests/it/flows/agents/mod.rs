@@ -20,6 +20,7 @@ mod recovery_sides;
 mod recovery_tries;
 mod register;
 mod rotation;
+mod signing;
 mod tokens;
 mod uses;
 mod verification;

@@ -81,7 +81,8 @@ async fn size_comes_before_type_and_type_before_credential_and_content() {
         let signed = route.authenticated(route.ask(&app.client(), &bot), &bot);
         too_large(signed).await.expect_error(413, "PAYLOAD_TOO_LARGE");
         let form = "application/x-www-form-urlencoded";
-        for media_type in ["text/plain", "multipart/form-data", "application/jsonp", "json", "", form]
+        for media_type in
+            ["text/plain", "multipart/form-data", "application/jsonp", "json", "", form]
         {
             if media_type == form && route.reads == Reads::JsonOrForm {
                 continue;
@@ -144,7 +145,8 @@ async fn refusals_of_a_body_count_like_any_other() {
 #[actix_web::test]
 async fn json_is_json_however_it_is_spelled_and_nothing_has_no_type() {
     let app = TestApp::memory().await;
-    for media_type in ["Application/JSON", "application/json; charset=utf-8", "application/json ;x=y"]
+    for media_type in
+        ["Application/JSON", "application/json; charset=utf-8", "application/json ;x=y"]
     {
         let bot = app.bot("weather-bot").await;
         for route in [EXCHANGE, CREATE_KEY] {

@@ -94,7 +94,7 @@ pub(crate) fn with_body() -> impl Iterator<Item = Route> {
 }
 
 /// Those that want a credential.
-pub(crate) fn closed() -> impl Iterator<Item = Route> {
+pub(crate) fn closed() -> impl Iterator<Item = Route> + Clone {
     ROUTES.into_iter().filter(|route| route.wants != Wants::Nothing)
 }
 

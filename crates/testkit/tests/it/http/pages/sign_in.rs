@@ -7,6 +7,7 @@ use portcullis_testkit::{
 use time::Duration;
 
 use super::browser::{Browser, form, read};
+use crate::http::headers::BEARER;
 
 const PATH: &str = "/account/sign-in";
 const WRONG: &str = "a-wrong-Passw0rd";
@@ -46,7 +47,7 @@ on_every_storage!(e1_a_wrong_password_and_an_unknown_address_are_the_same_page, 
         for password in [WRONG, "", &"x".repeat(5000)] {
             let browser = Browser::new(&app);
             let page = browser.sign_in(email, password).await.expect(401);
-            assert_eq!(page.header("www-authenticate"), Some("Bearer"));
+            assert_eq!(page.header("www-authenticate"), Some(BEARER));
             assert!(read(&page).contains("The email or password is incorrect."));
             let form = form(&page, PATH);
             assert_eq!(form.inputs[1], ("email".to_owned(), email.to_owned()), "it stays");

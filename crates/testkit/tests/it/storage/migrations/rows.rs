@@ -29,7 +29,7 @@ pub(super) struct Rows {
     hash: PasswordHash,
     pub(super) session: Session,
     token: RefreshRow,
-    key: SigningKey,
+    pub(super) key: SigningKey,
     event: AuditEvent,
     bucket: BucketKey,
 }
@@ -103,31 +103,41 @@ pub(super) struct AgentRows {
     request: RecoveryRequest,
     spent: SpentToken,
     server: ResourceServer,
-    pub(super) event: AuditEvent,
+    /// One that there was not before there were agents, and one that there was.
+    pub(super) events: [AuditEvent; 2],
+    /// Whom those are about.
+    pub(super) subject: UserId,
 }
 
 impl AgentRows {
     pub(super) fn new(owner: UserId) -> Self {
         let agent = Agent { owner: Some(owner), ..new_agent() };
-        let (action, actor) = (Action::AgentRegistered, Actor::Agent(agent.id));
-        let event = AuditEvent::new(action, actor, &Origin::local(), at(0), &SystemEntropy);
+        let subject = new_user().id;
+        let events = [Action::AgentRegistered, Action::LimitReached].map(|action| {
+            let actor = Actor::Agent(agent.id);
+            let event = AuditEvent::new(action, actor, &Origin::local(), at(0), &SystemEntropy);
+            event.unwrap().about(subject).with_key(new_api_key(agent.id).id)
+        });
         Self {
             key: new_api_key(agent.id),
             token: new_agent_token(agent.id),
             request: new_recovery(address_of(&agent)),
             spent: new_spent(agent.id),
             server: new_server(),
-            event: event.unwrap().with_key(new_api_key(agent.id).id),
+            events,
+            subject,
             agent,
         }
     }
 
     pub(super) fn insert(&self, uow: &mut dyn UnitOfWork) -> StoreResult<()> {
-        uow.audit().append(&self.event)?;
+        for event in &self.events {
+            uow.audit().append(event)?;
+        }
         self.insert_again(uow)
     }
 
-    /// All but the event.
+    /// All but the events.
     pub(super) fn insert_again(&self, uow: &mut dyn UnitOfWork) -> StoreResult<()> {
         uow.agents().insert(&self.agent)?;
         uow.api_keys().insert(&self.key)?;

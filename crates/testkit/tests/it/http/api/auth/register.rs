@@ -88,8 +88,20 @@ async fn i7_names_are_judged_whole() {
         assert_eq!(reply.string("/agent_name"), name);
     }
     for name in [
-        "ab", "", "has space", "under_score", "dot.ted", "a/b/c", "<b>x</b>", "weather-bot\n",
-        "\nabc", "abc\0", "аbс-cyrillic", "ünicode", " abc", &"x".repeat(51),
+        "ab",
+        "",
+        "has space",
+        "under_score",
+        "dot.ted",
+        "a/b/c",
+        "<b>x</b>",
+        "weather-bot\n",
+        "\nabc",
+        "abc\0",
+        "аbс-cyrillic",
+        "ünicode",
+        " abc",
+        &"x".repeat(51),
     ] {
         let reply = app.client().register_agent(name, None).await;
         reply.expect_error(400, "INVALID_AGENT_NAME");

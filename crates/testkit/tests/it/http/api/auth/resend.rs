@@ -25,7 +25,8 @@ on_every_storage!(e3_the_answer_is_the_same_for_every_address, |app| {
     app.client().register_agent("open-bot", Some("open@example.com")).await.expect(201);
     app.mails();
     let mut seen = Vec::new();
-    for email in ["open@example.com", "done@example.com", "jane@example.com", "nobody@example.com"] {
+    for email in ["open@example.com", "done@example.com", "jane@example.com", "nobody@example.com"]
+    {
         let reply = app.client().post(PATH).json(&body(email)).await.expect(200);
         assert_eq!(reply.json(), json!({ "message": MESSAGE }));
         assert_eq!((limit_headers(&reply).0, reply.remaining()), (5, 4));
@@ -92,7 +93,9 @@ on_every_storage!(l1_five_an_hour_from_one_client_address, |app| {
         assert_eq!(reply.remaining(), left);
     }
     let over = client.post(PATH).json(&body("nobody@example.com")).await;
-    assert!((1..=3600).contains(&over.expect_error(429, "RATE_LIMIT_EXCEEDED").number("retry-after")));
+    assert!(
+        (1..=3600).contains(&over.expect_error(429, "RATE_LIMIT_EXCEEDED").number("retry-after"))
+    );
     let peer = app.peer().await;
     let elsewhere = peer.client_at(client.address()).post(PATH).json(&body("a@example.com")).await;
     elsewhere.expect_error(429, "RATE_LIMIT_EXCEEDED");

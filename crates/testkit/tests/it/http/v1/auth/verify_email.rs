@@ -8,7 +8,7 @@ use portcullis_testkit::{
 use serde_json::{Value, json};
 use time::Duration;
 
-use crate::http::{jwt, routes::limit_headers};
+use crate::http::{headers::BEARER, jwt, routes::limit_headers};
 
 const PATH: &str = "/v1/auth/verify-email";
 
@@ -199,7 +199,7 @@ async fn j4_no_other_secret_proves_an_address() {
         &"x".repeat(60_000),
     ] {
         let reply = verify(&app.client(), other).await.expect_error(401, "invalid_token");
-        assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+        assert_eq!(reply.header("www-authenticate"), Some(BEARER));
     }
     client.refresh(&good).await.expect_error(401, "invalid_token");
     client.me(&good).await.expect_error(401, "unauthorized");

@@ -87,7 +87,10 @@ on_every_storage!(x10_a_mail_lists_each_agent_of_the_mailbox_and_one_can_be_name
         app.client().post(PATH).json(&body).await
     };
     ask(json!(ids[0])).await.expect(200);
-    assert_eq!(app.mailed_codes().into_iter().map(|(id, _)| id).collect::<Vec<_>>(), [ids[0].clone()]);
+    assert_eq!(
+        app.mailed_codes().into_iter().map(|(id, _)| id).collect::<Vec<_>>(),
+        [ids[0].clone()]
+    );
     let other = app.bot("other-bot").await;
     ask(json!(other.id)).await.expect(200);
     assert!(app.mails().is_empty(), "it has not that address");
@@ -139,9 +142,7 @@ on_every_storage!(l1_five_in_a_quarter_from_one_client_address, |app| {
 on_every_storage!(l9_three_in_a_quarter_and_five_an_hour_for_one_address, |app| {
     app.proven_bot("weather-bot", "bot@example.com").await;
     let ask = async || app.client().ask_recovery("bot@example.com").await;
-    for (status, limit, left) in
-        [(200, 3, 2), (200, 3, 1), (200, 3, 0), (429, 3, 0), (429, 3, 0)]
-    {
+    for (status, limit, left) in [(200, 3, 2), (200, 3, 1), (200, 3, 0), (429, 3, 0), (429, 3, 0)] {
         let reply = ask().await.expect(status);
         assert_eq!((bucket(&reply, "email").0, bucket(&reply, "email").1), (limit, left));
     }

@@ -5,7 +5,7 @@ use portcullis_testkit::{
 };
 use serde_json::json;
 
-use crate::http::routes::limit_headers;
+use crate::http::{headers::BEARER, routes::limit_headers};
 
 const PATH: &str = "/v1/auth/password/change";
 const NEW: &str = "a-brand-new-Passw0rd";
@@ -49,7 +49,7 @@ on_every_storage!(p10_a_wrong_current_password_changes_nothing, |app| {
     for wrong in [WRONG, "", &"x".repeat(5000), &PASSWORD.to_lowercase()] {
         let reply = change(&app.client(), &jane, wrong, NEW).await;
         let reply = reply.expect_error(401, "invalid_credentials");
-        assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+        assert_eq!(reply.header("www-authenticate"), Some(BEARER));
         assert_eq!(reply.json()["error"]["details"], serde_json::Value::Null);
     }
     for signed_in in [&jane, &phone] {
