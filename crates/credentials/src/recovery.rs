@@ -103,7 +103,8 @@ mod tests {
     #[test]
     fn o3_strangers_and_several_codes_have_fewer_tries() {
         let tries = RecoveryTries::default();
-        let all = [(Tried::ByAsker, 1), (Tried::ByOther, 1), (Tried::ByAsker, 2), (Tried::ByOther, 5)];
+        let all =
+            [(Tried::ByAsker, 1), (Tried::ByOther, 1), (Tried::ByAsker, 2), (Tried::ByOther, 5)];
         assert_eq!(all.map(|(tried, alive)| tries.most(tried, alive)), [5, 3, 2, 1]);
     }
 }

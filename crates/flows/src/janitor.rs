@@ -58,9 +58,8 @@ impl Engine {
                 + self.in_batches(|uow| uow.agent_tokens().delete_expired(now, BATCH))?
                 + self.in_batches(|uow| uow.recoveries().delete_expired(now, BATCH))?,
             agents: self.in_batches(|uow| uow.api_keys().delete_dead(keys_before, BATCH))?
-                + self.in_batches(|uow| {
-                    uow.agent_networks().delete_before(networks_before, BATCH)
-                })?,
+                + self
+                    .in_batches(|uow| uow.agent_networks().delete_before(networks_before, BATCH))?,
             spent_tokens: self.in_batches(|uow| uow.spent_tokens().delete_expired(now, BATCH))?,
             mails: self.in_batches(|uow| uow.outbox().delete_expired(now, BATCH))?,
         })

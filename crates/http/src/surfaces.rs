@@ -37,9 +37,7 @@ pub fn openapi() -> String {
         ("resource_server", scheme(basic, "A resource server's id and secret.")),
     ];
     let components = document.components.get_or_insert_default();
-    components
-        .security_schemes
-        .extend(schemes.map(|(name, scheme)| (name.to_owned(), scheme)));
+    components.security_schemes.extend(schemes.map(|(name, scheme)| (name.to_owned(), scheme)));
     document.to_json().unwrap_or_else(|_| "{}".to_owned())
 }
 

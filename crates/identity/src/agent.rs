@@ -221,7 +221,8 @@ mod tests {
             assert!(AgentName::parse(name).is_ok(), "{name}");
         }
         let long = "x".repeat(51);
-        let refused = ["", "ab", &long, "a b c", "a_b", "a.b", "abc\n", "\nabc", "abc\0", "аbс", "<b>"];
+        let refused =
+            ["", "ab", &long, "a b c", "a_b", "a.b", "abc\n", "\nabc", "abc\0", "аbс", "<b>"];
         for name in refused {
             assert_eq!(AgentName::parse(name), Err(InvalidAgentName), "{name:?}");
         }

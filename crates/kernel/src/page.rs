@@ -123,7 +123,14 @@ mod tests {
         assert_eq!(Place::of(&place.cursor()), Ok(place));
         let before = format!("-37705116800000000.{id}");
         let signed = format!("+5.{id}");
-        for foreign in [&before, &signed, "1", "x.agt_0", "1700000000000000.aky_00", "9223372036854775807.agt_0"] {
+        for foreign in [
+            &before,
+            &signed,
+            "1",
+            "x.agt_0",
+            "1700000000000000.aky_00",
+            "9223372036854775807.agt_0",
+        ] {
             let read = Place::<crate::AgentId>::of(&Cursor::after(foreign));
             assert_eq!(read, Err(InvalidCursor), "{foreign}");
         }

@@ -12,7 +12,9 @@ pub struct Scopes(Vec<String>);
 
 /// A text that names no set of scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must name 1 to 64 scopes, each 1 to 64 printable ASCII characters without quotes or backslash")]
+#[error(
+    "must name 1 to 64 scopes, each 1 to 64 printable ASCII characters without quotes or backslash"
+)]
 pub struct InvalidScopes;
 
 impl Scopes {

@@ -18,6 +18,8 @@ pub enum AgentLimit {
     Refresh,
     /// Making or rotating an API key.
     MakeKey,
+    /// Having a link mailed to another address, which may be anybody's.
+    ChangeEmail,
 }
 
 /// A request with an accepted credential of an agent.
@@ -117,6 +119,7 @@ impl Engine {
             AgentLimit::Usual => limits.principal,
             AgentLimit::Refresh => limits.refresh,
             AgentLimit::MakeKey => limits.make_key,
+            AgentLimit::ChangeEmail => limits.resend,
         };
         self.count(BucketKey::principal(&policy, agent), policy, origin)
     }

@@ -1,8 +1,6 @@
 use std::{fmt::Display, str::FromStr};
 
-use portcullis_kernel::{
-    Classify, Cursor, ErrorKind, Field, FieldErrors, Place, Slice, codes,
-};
+use portcullis_kernel::{Classify, Cursor, ErrorKind, Field, FieldErrors, Place, Slice, codes};
 
 use crate::rows::{ROWS, rows};
 

@@ -231,9 +231,8 @@ impl Engine {
         origin: &Origin,
     ) -> Result<(ApiKeyId, Instant), KeyError> {
         let id = key.parse().map_err(|_| KeyError::NotFound)?;
-        let hold = |uow: &mut dyn UnitOfWork| {
-            hold_unchanged(uow, agent)?.map(drop).ok_or(KeyError::Gone)
-        };
+        let hold =
+            |uow: &mut dyn UnitOfWork| hold_unchanged(uow, agent)?.map(drop).ok_or(KeyError::Gone);
         let actor = Actor::Agent(agent.id);
         let at = self.revoke_held(agent.id, id, actor, None, origin, hold)?;
         Ok((id, at))

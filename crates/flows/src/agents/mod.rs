@@ -16,18 +16,20 @@ mod register;
 mod tokens;
 pub(crate) mod uses;
 
-pub use account::{DeletedAgent, MissingAgent, OwnAgentError};
 pub(crate) use account::disown_agents;
-pub use address::{AgentEmailError, AgentTokenError, ChangeAgentEmail, PresentedAgentToken, ReadAgentToken};
+pub use account::{DeletedAgent, MissingAgent, OwnAgentError};
+pub use address::{
+    AgentEmailError, AgentTokenError, ChangeAgentEmail, PresentedAgentToken, ReadAgentToken,
+};
 pub use admit::{AdmitAgentError, AdmittedAgent, AgentLimit};
 pub use authenticate::{AgentAuthError, AgentCaller, PresentedBasic};
 pub use authorize::{NotYours, authorize_agent, authorize_own_key, check_agent_id};
 pub use directory::{DirectoryInput, ProfileChange, ProfileInput};
 pub use exchange::{ExchangeError, IssuedAgentToken, WantedToken};
-pub use input::{InvalidInput, SliceInput};
 pub(crate) use input::Judge;
+pub use input::{InvalidInput, SliceInput};
 pub use keys::{CreateKey, CreatedKey, KeyError, NewKey, RotateKey, Rotation};
-pub use recover::{AskRecovery, AskedRecovery, AskForRecovery, AskRecoveryError};
+pub use recover::{AskForRecovery, AskRecovery, AskRecoveryError, AskedRecovery};
 pub use recovery_codes::{Recover, RecoverAgent, RecoverError, RecoveredAgent};
 pub use register::{
     AgentRegistration, MetadataInput, RegisterAgent, RegisterAgentError, RegisteredAgent,

@@ -69,11 +69,13 @@ pub struct AgentLimits {
     pub token_by_id: Policy,
     /// Refreshes of one agent.
     pub refresh: Policy,
-    /// Requests for another mail to prove an address, of one client address.
+    /// Requests for another mail to prove an address, of one client address; and changes of address, of
+    /// one agent.
     pub resend: Policy,
     /// Requests for recovery codes, of one client address.
     pub recovery: Policy,
-    /// Requests for recovery codes to one mailbox, in the short run.
+    /// Requests for recovery codes to one mailbox, in the short run: of strangers, and of the networks
+    /// that its agents work from.
     pub recovery_mail: Policy,
     /// Requests for recovery codes to one mailbox, in the long run.
     pub recovery_mail_long: Policy,

@@ -100,7 +100,7 @@ async fn show_agent(call: Call) -> Answer {
     ))]
 async fn change_agent_email(mut call: Call) -> Answer {
     let bytes = call.bytes_before_agent().await?;
-    as_named_owner(&call, AgentLimit::Usual, move |engine, agent, origin| {
+    as_named_owner(&call, AgentLimit::ChangeEmail, move |engine, agent, origin| {
         let mut body = JsonBody::parse(&bytes, &["email"])?;
         let input = ChangeAgentEmail { email: body.string("email") };
         let email = engine.check_agent_email(input).map_err(Refusal::of)?;

@@ -183,7 +183,9 @@ impl JsonBody {
         }
         match self.members.remove(name) {
             None | Some(Value::Null) => Field::Absent,
-            Some(value) => read(value).map_or_else(|| Field::Invalid(otherwise.into()), Field::Given),
+            Some(value) => {
+                read(value).map_or_else(|| Field::Invalid(otherwise.into()), Field::Given)
+            }
         }
     }
 
@@ -218,7 +220,8 @@ mod tests {
         assert_eq!(body.string("nothing"), Field::Absent);
         assert_eq!(body.clearable("e"), Some(Field::Absent));
         assert_eq!(body.clearable("nothing"), None);
-        let text = br#"{"l":["a","b"],"m":["a",1],"i":5,"j":5.5,"f":true,"g":0,"o":{"x":"y"},"p":[]}"#;
+        let text =
+            br#"{"l":["a","b"],"m":["a",1],"i":5,"j":5.5,"f":true,"g":0,"o":{"x":"y"},"p":[]}"#;
         let mut body = JsonBody::parse(text, &[]).unwrap();
         assert_eq!(body.strings("l"), Field::Given(vec!["a".into(), "b".into()]));
         assert!(matches!(body.strings("m"), Field::Invalid(_)));

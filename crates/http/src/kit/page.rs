@@ -91,7 +91,8 @@ impl PageCall {
         &mut self,
         known: &[&'static str],
     ) -> Result<Option<(Owner, FormBody)>, Refusal> {
-        let bytes = self.call.bytes_before_credential(MediaType::Form, LimitClass::Anonymous).await?;
+        let bytes =
+            self.call.bytes_before_credential(MediaType::Form, LimitClass::Anonymous).await?;
         let owner = self.owner().await?;
         self.refuse_foreign()?;
         let (Some(owner), Some(cookie)) = (owner, self.kept(Kept::Session)) else {

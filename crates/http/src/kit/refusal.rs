@@ -114,7 +114,8 @@ impl Refusal {
     pub(super) fn told(&self) -> String {
         match &self.fields {
             Some(fields) if self.message == INVALID => {
-                let told: Vec<_> = fields.iter().map(|(name, why)| format!("{name} {why}")).collect();
+                let told: Vec<_> =
+                    fields.iter().map(|(name, why)| format!("{name} {why}")).collect();
                 format!("{}.", told.join("; "))
             }
             _ => self.message.clone(),

@@ -5,13 +5,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use crate::harness::{Account, Tokens};
 
 /// So many codes do not all stand in ids by chance.
-const MANY: usize = 3;
+pub(super) const MANY: usize = 3;
 
 /// Texts that must not appear anywhere, in the forms in which they might.
 #[derive(Default)]
 pub(super) struct Secrets {
     texts: Vec<String>,
-    codes: Vec<String>,
+    codes: Vec<[String; MANY]>,
 }
 
 impl Secrets {
@@ -37,10 +37,12 @@ impl Secrets {
         self.texts.push(STANDARD_NO_PAD.encode(&text.as_bytes()[..whole]));
     }
 
-    /// Six digits, which are looked for where they are no part of a longer number or of a time.
-    pub(super) fn add_code(&mut self, code: &str) {
-        assert_eq!(code.len(), 6);
-        self.codes.push(code.to_owned());
+    /// Codes of one kind: six digits each, which are looked for where they are no part of a longer
+    /// number or of a time.
+    pub(super) fn add_codes(&mut self, codes: impl IntoIterator<Item = String>) {
+        let codes: Vec<String> = codes.into_iter().collect();
+        assert!(codes.iter().all(|code| code.len() == 6));
+        self.codes.push(codes.try_into().expect("so many codes"));
     }
 
     pub(super) fn add_account(&mut self, account: &Account) {
@@ -73,13 +75,14 @@ impl Secrets {
         found.or_else(|| self.find_code(&text))
     }
 
-    /// Beside letters, six digits may be a part of an id by chance. All codes are not.
+    /// Beside letters, six digits may be a part of an id by chance. All codes of a kind are not.
     fn find_code(&self, text: &str) -> Option<&String> {
         let alone = |c: char| !c.is_ascii_alphanumeric();
         let beside_letters = |c: char| !c.is_ascii_digit();
-        let all = self.codes.iter().filter(|code| is_told(code, text, beside_letters)).count();
-        let are_all = all == self.codes.len() && all >= MANY;
-        self.codes.iter().find(|code| are_all || is_told(code, text, alone))
+        let of_kind =
+            |codes: &[String; MANY]| codes.iter().all(|code| is_told(code, text, beside_letters));
+        let all = self.codes.iter().find(|codes| of_kind(codes)).map(|codes| &codes[0]);
+        all.or_else(|| self.codes.iter().flatten().find(|code| is_told(code, text, alone)))
     }
 }
 
@@ -103,11 +106,9 @@ fn secrets_are_found_in_every_form() {
         assert!(secrets.find(text.as_bytes()).is_some(), "{text}");
     }
     assert_eq!(secrets.find(b"a password 0123456789abcde"), None);
-    secrets.add_code("508142");
+    secrets.add_codes(["508142", "918273", "645546"].map(str::to_owned));
     assert!(secrets.find(b"{\"code\":\"508142\"}").is_some());
     assert_eq!(secrets.find(b"at 5081421 of 1508142, 21:57:27.508142Z"), None);
-    secrets.add_code("918273");
-    secrets.add_code("645546");
     assert_eq!(secrets.find(b"agt_0ab508142f agt_918273abc"), None);
     assert!(secrets.find(b"agt_0ab508142f agt_918273abc cla_645546").is_some());
     secrets.add_basic("agt_0", "sk_0123456789abcdef");

@@ -1,6 +1,7 @@
 //! What flows ask of storage, call by call, and what they make of answers that the memory storage
 //! gives in races only.
 
+mod agents;
 mod order;
 mod planned;
 

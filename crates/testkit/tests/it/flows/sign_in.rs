@@ -13,7 +13,9 @@ use portcullis_testkit::{
     faults::{FaultyStorage, Step},
 };
 
-use super::{JANE, JOHN, KEYS, PASSWORD, People as _, Stored as _, at_once, broken, from, home, told};
+use super::{
+    JANE, JOHN, KEYS, PASSWORD, People as _, Stored as _, at_once, broken, from, home, told,
+};
 
 fn stored_hash(engine: &TestEngine, user: UserId) -> PasswordHash {
     engine.look(|uow| uow.passwords().find(user)).unwrap()

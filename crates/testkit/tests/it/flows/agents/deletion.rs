@@ -34,8 +34,7 @@ fn everything_of_it_is_gone_on_every_server_and_the_address_is_free() {
             assert!(server.try_exchange(&bot.id.to_string(), &key.secret, &all, &home()).is_err());
             assert!(matches!(server.find_agent(&bot.id.to_string()), Err(MissingAgent::NotFound)));
         }
-        let (of_bot, of_other): (Vec<_>, Vec<_>) =
-            codes.iter().partition(|(id, _)| *id == bot.id);
+        let (of_bot, of_other): (Vec<_>, Vec<_>) = codes.iter().partition(|(id, _)| *id == bot.id);
         assert!(engine.try_recover(BOX, &of_bot[0].1, false, &home()).is_err());
         assert!(engine.look(|uow| uow.api_keys().find(key.id)).is_none());
         assert!(engine.list_api_keys(bot.id, &Slice::first(9)).unwrap().items.is_empty());

@@ -37,7 +37,10 @@ fn a_profile_is_private_until_its_agent_says_otherwise() {
         assert_eq!(engine.agent(bot.id).profile.visibility, Visibility::Private);
         for unseen in [id.as_str(), "x", "agt_00000000000000000000000000000000"] {
             let missing = engine.find_public_agent(unseen).unwrap_err();
-            assert_eq!((told(&missing).1, told(&missing).2.as_str()), ("not_found", "No such agent."));
+            assert_eq!(
+                (told(&missing).1, told(&missing).2.as_str()),
+                ("not_found", "No such agent.")
+            );
         }
         assert!(search(&engine, "", "50", Field::Absent).items.is_empty());
         public(&engine, bot.id, ProfileInput::default());
@@ -105,12 +108,16 @@ fn a_search_finds_what_a_profile_shows_in_any_case_and_nothing_else() {
     let engine = TestEngine::new();
     let bot = engine.sign_up_at("Umbrella-Bot", BOX);
     let hidden = engine.sign_up("umbrella-hidden");
-    public(&engine, bot.id, ProfileInput {
-        display_name: Some("W\u{d6}lkchen".into()),
-        description: Some("Tells the WEATHER.".into()),
-        tags: Some(Field::Given(vec!["Rain".into()])),
-        visibility: None,
-    });
+    public(
+        &engine,
+        bot.id,
+        ProfileInput {
+            display_name: Some("W\u{d6}lkchen".into()),
+            description: Some("Tells the WEATHER.".into()),
+            tags: Some(Field::Given(vec!["Rain".into()])),
+            visibility: None,
+        },
+    );
     for q in ["umbrella", " BOT ", "w\u{f6}lk", "weather.", "rain"] {
         assert_eq!(names(&search(&engine, q, "50", Field::Absent)), ["Umbrella-Bot"], "{q}");
     }

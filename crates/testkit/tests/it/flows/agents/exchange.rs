@@ -102,7 +102,10 @@ fn j7_the_audience_is_a_setting_and_tokens_of_another_setting_are_refused() {
     let third = engine.peer().options(|options| options.agents.token.issuer = API.into()).build();
     let (_, key) = with_key(&engine);
     let (plain, bound) = (engine.token(&key), other.token(&key));
-    assert_eq!((part(&bound, 1)["aud"].as_str(), part(&bound, 1)["iss"].as_str()), (Some(API), Some(URL)));
+    assert_eq!(
+        (part(&bound, 1)["aud"].as_str(), part(&bound, 1)["iss"].as_str()),
+        (Some(API), Some(URL))
+    );
     assert!(other.is_good(&bound) && !engine.is_good(&bound));
     assert!(other.is_good(&plain), "for everybody");
     assert!(!third.is_good(&plain) && !engine.is_good(&third.token(&key)), "another issuer");
@@ -127,11 +130,13 @@ fn e4_whatever_is_wrong_with_a_credential_is_told_alike() {
     let (other, others) = with_key(&engine);
     let dead = engine.make_key(&bot);
     engine.revoke_key(bot.id, &dead.id.to_string(), Actor::Operator, &home()).unwrap();
-    let day = CreateKey { name: "day".into(), expires_in_days: Field::Given(1), ..CreateKey::default() };
+    let day =
+        CreateKey { name: "day".into(), expires_in_days: Field::Given(1), ..CreateKey::default() };
     let ended = engine.try_key(&bot, day).unwrap();
     engine.clock.advance(Duration::DAY);
     let (id, never) = (bot.id.to_string(), format!("agt_{}", "0".repeat(32)));
-    let flipped = format!("{}{}", &key.secret[..51], if key.secret.ends_with('0') { '1' } else { '0' });
+    let flipped =
+        format!("{}{}", &key.secret[..51], if key.secret.ends_with('0') { '1' } else { '0' });
     let wanted = (
         ErrorKind::Unauthenticated,
         "unauthorized",
@@ -254,7 +259,10 @@ fn k8_a_token_may_have_some_of_the_scopes_and_never_more() {
     ] {
         let refused = exchange(scope).unwrap_err();
         assert!(matches!(refused, ExchangeError::Scope), "{scope:?}: {refused:?}");
-        assert_eq!((told(&refused).0, told(&refused).1), (ErrorKind::InvalidInput, "invalid_scope"));
+        assert_eq!(
+            (told(&refused).0, told(&refused).1),
+            (ErrorKind::InvalidInput, "invalid_scope")
+        );
     }
 }
 
@@ -263,8 +271,9 @@ fn j7_a_token_for_a_resource_is_for_it_alone() {
     let engine = TestEngine::new();
     let (bot, key) = with_key(&engine);
     let id = bot.id.to_string();
-    let exchange =
-        |resource: &str| engine.try_exchange(&id, &key.secret, &wanted(None, Some(resource)), &home());
+    let exchange = |resource: &str| {
+        engine.try_exchange(&id, &key.secret, &wanted(None, Some(resource)), &home())
+    };
     let unknown = exchange(API).unwrap_err();
     assert!(matches!(unknown, ExchangeError::Target));
     assert_eq!((told(&unknown).0, told(&unknown).1), (ErrorKind::InvalidInput, "invalid_target"));
@@ -274,7 +283,9 @@ fn j7_a_token_for_a_resource_is_for_it_alone() {
     assert!(!engine.is_good(&token), "this server is another audience");
     assert!(engine.try_refresh(&token).is_err());
     assert_eq!(part(&text(&exchange(URL).unwrap()), 1)["aud"], URL);
-    for resource in ["", "https://api.example.com/", "HTTPS://api.example.com", "https://evil.example"] {
+    for resource in
+        ["", "https://api.example.com/", "HTTPS://api.example.com", "https://evil.example"]
+    {
         assert!(matches!(exchange(resource), Err(ExchangeError::Target)), "{resource}");
     }
 }

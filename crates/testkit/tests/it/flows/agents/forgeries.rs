@@ -47,7 +47,8 @@ impl Victim {
 
     /// A good signature over real parts with members of them changed.
     fn refuses_with(&self, header: &Value, claims: &Value) {
-        let forged = self.engine.sign_jwt(&changed(&self.header, header), &changed(&self.claims, claims));
+        let forged =
+            self.engine.sign_jwt(&changed(&self.header, header), &changed(&self.claims, claims));
         self.refuses(&format!("{header} {claims:.80}"), &forged);
     }
 }
@@ -120,7 +121,10 @@ fn j2_no_signature_and_none_that_was_changed_is_accepted() {
             other[at] ^= 1;
             victim.refuses("flipped", &format!("{signed}.{}", URL_SAFE_NO_PAD.encode(other)));
         }
-        victim.refuses("zeros", &format!("{signed}.{}", URL_SAFE_NO_PAD.encode(vec![0; bytes.len()])));
+        victim.refuses(
+            "zeros",
+            &format!("{signed}.{}", URL_SAFE_NO_PAD.encode(vec![0; bytes.len()])),
+        );
         victim.refuses("shorter", &format!("{signed}.{}", URL_SAFE_NO_PAD.encode(&bytes[1..])));
         let longer = [&bytes[..], &[0]].concat();
         victim.refuses("longer", &format!("{signed}.{}", URL_SAFE_NO_PAD.encode(longer)));

@@ -87,7 +87,8 @@ fn the_usual_scopes_and_the_catalogue_are_settings_of_their_own() {
     assert_eq!(stored(&engine, &engine.make_key(&bot)).scopes, scopes("b"));
     let all = CreateKey { scopes: list(&["c", "a"]), ..named("key") };
     assert_eq!(stored(&engine, &engine.try_key(&bot, all).unwrap()).scopes, scopes("c a"));
-    let refused = engine.check_create_key(CreateKey { scopes: list(&["messages:read"]), ..named("x") });
+    let refused =
+        engine.check_create_key(CreateKey { scopes: list(&["messages:read"]), ..named("x") });
     assert_eq!(refused.unwrap_err().to_string(), "scopes must be among: a b c.");
 }
 
@@ -136,7 +137,12 @@ fn a_key_with_an_end_works_until_then_and_not_a_moment_longer() {
     assert!(engine.is_good(&token));
     engine.clock.advance(Duration::SECOND);
     assert!(!engine.is_good(&token), "its tokens die with it");
-    let refused = engine.try_exchange(&bot.id.to_string(), &key.secret, &super::WantedToken::default(), &home());
+    let refused = engine.try_exchange(
+        &bot.id.to_string(),
+        &key.secret,
+        &super::WantedToken::default(),
+        &home(),
+    );
     assert_eq!(told(&refused.unwrap_err()).1, "unauthorized");
     assert!(matches!(revoke(&engine, &bot, &key), Err(KeyError::NotFound)));
 }
@@ -180,9 +186,8 @@ fn k6_a_revoked_key_and_all_its_tokens_are_dead_at_once_on_every_server() {
     let bot = engine.sign_up("bot");
     let (key, sibling) = (engine.make_key(&bot), engine.make_key(&bot));
     let (first, second, alive) = (engine.token(&key), other.token(&key), other.token(&sibling));
-    let (id, at) = engine
-        .revoke_key(bot.id, &key.id.to_string(), Actor::Agent(bot.id), &home())
-        .unwrap();
+    let (id, at) =
+        engine.revoke_key(bot.id, &key.id.to_string(), Actor::Agent(bot.id), &home()).unwrap();
     assert_eq!((id, at), (key.id, engine.now()));
     for server in [&engine, &other] {
         assert!(!server.is_good(&first) && !server.is_good(&second) && server.is_good(&alive));
@@ -236,7 +241,8 @@ fn keys_are_listed_newest_first_the_dead_too_page_by_page() {
         let Some(next) = page.next else { break };
         cursor = Field::Given(next.encode());
     }
-    let ids = |keys: &mut dyn Iterator<Item = portcullis_kernel::ApiKeyId>| keys.collect::<Vec<_>>();
+    let ids =
+        |keys: &mut dyn Iterator<Item = portcullis_kernel::ApiKeyId>| keys.collect::<Vec<_>>();
     assert_eq!(ids(&mut listed.iter().map(|key| key.id)), ids(&mut keys.iter().map(|key| key.id)));
     assert_eq!(listed[2].revoked_at, Some(engine.now()));
     for (limit, cursor) in [("0", ""), ("201", ""), ("x", ""), ("2", "%"), ("2", "abc")] {
@@ -254,9 +260,8 @@ fn a_key_is_used_from_its_networks_only() {
     let cidrs = list(&["192.0.2.0/24", "2001:db8::/48"]);
     let key = engine.try_key(&bot, CreateKey { allowed_cidrs: cidrs, ..named("key") }).unwrap();
     let all = super::WantedToken::default();
-    let exchange = |client: &str| {
-        engine.try_exchange(&bot.id.to_string(), &key.secret, &all, &from(client))
-    };
+    let exchange =
+        |client: &str| engine.try_exchange(&bot.id.to_string(), &key.secret, &all, &from(client));
     let token = super::text(&exchange("192.0.2.77").unwrap());
     assert!(exchange("2001:db8:0:7::1").is_ok() && exchange("::ffff:192.0.2.1").is_ok());
     let refused = exchange("198.51.100.1").unwrap_err();

@@ -32,7 +32,13 @@ fn bearer(engine: &TestEngine, token: Option<&str>, limit: AgentLimit, client: &
     judge(engine.admit_agent(token, limit, ip(client), &from(client)))
 }
 
-fn by_key(engine: &TestEngine, bot: &Bot, secret: &str, limit: AgentLimit, client: &str) -> Outcome {
+fn by_key(
+    engine: &TestEngine,
+    bot: &Bot,
+    secret: &str,
+    limit: AgentLimit,
+    client: &str,
+) -> Outcome {
     let presented = Some(basic(bot.id, secret));
     judge(engine.admit_recovery(presented, limit, ip(client), &from(client)))
 }
@@ -44,7 +50,9 @@ enum Outcome {
     Over(Standing),
 }
 
-fn judge<T>(result: Result<portcullis_flows::agents::AdmittedAgent<T>, AdmitAgentError>) -> Outcome {
+fn judge<T>(
+    result: Result<portcullis_flows::agents::AdmittedAgent<T>, AdmitAgentError>,
+) -> Outcome {
     match result {
         Ok(admitted) => Outcome::Good(admitted.standing.unwrap()),
         Err(AdmitAgentError::Auth(_, standing)) => Outcome::Refused(standing),
@@ -63,7 +71,12 @@ fn with_key(engine: &TestEngine) -> (Bot, Key) {
     (bot, key)
 }
 
-fn exchange(engine: &TestEngine, id: &str, secret: &str, client: &str) -> Result<(), ExchangeError> {
+fn exchange(
+    engine: &TestEngine,
+    id: &str,
+    secret: &str,
+    client: &str,
+) -> Result<(), ExchangeError> {
     engine.try_exchange(id, secret, &WantedToken::default(), &from(client)).map(drop)
 }
 
@@ -123,8 +136,9 @@ fn l11_exchanges_count_towards_the_id_as_typed_and_the_address_before_the_key_is
     let other = engine.sign_up("other");
     let others = engine.make_key(&other);
     assert!(exchange(&engine, &other.id.to_string(), &others.secret, CLIENT).is_ok());
-    let unknown = (0..100)
-        .take_while(|_| matches!(exchange(&engine, "nobody", "x", CLIENT), Err(ExchangeError::Auth(_))));
+    let unknown = (0..100).take_while(|_| {
+        matches!(exchange(&engine, "nobody", "x", CLIENT), Err(ExchangeError::Auth(_)))
+    });
     assert_eq!(unknown.count(), 60, "unknown ids count alike");
 }
 
@@ -152,8 +166,8 @@ fn a_key_with_a_limit_bears_so_many_uses_a_minute_wherever_they_come_from() {
         assert!(exchange(&one, &id, &sibling.secret, CLIENT).is_ok(), "a sibling has none");
         one.clock.advance(Duration::MINUTE);
         let token = one.token(&key);
-        let calls = (0..20)
-            .take_while(|_| good(&bearer(&one, Some(&token), AgentLimit::Usual, CLIENT)));
+        let calls =
+            (0..20).take_while(|_| good(&bearer(&one, Some(&token), AgentLimit::Usual, CLIENT)));
         assert_eq!(calls.count(), 4, "{stored:?}: its tokens count towards it");
     }
 }

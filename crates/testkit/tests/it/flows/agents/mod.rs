@@ -15,6 +15,7 @@ mod owners;
 mod races;
 mod recovery;
 mod recovery_alike;
+mod recovery_mailbox;
 mod recovery_races;
 mod recovery_sides;
 mod recovery_tries;
@@ -116,8 +117,11 @@ pub(super) fn wrong(right: &[(AgentId, String)]) -> Vec<String> {
 
 /// What agents do, in one call each.
 pub(super) trait Agents {
-    fn try_sign_up(&self, name: &str, email: Option<&str>)
-    -> Result<RegisteredAgent, RegisterAgentError>;
+    fn try_sign_up(
+        &self,
+        name: &str,
+        email: Option<&str>,
+    ) -> Result<RegisteredAgent, RegisterAgentError>;
     fn prove(&self, token: &str) -> Result<Agent, AgentTokenError>;
     fn manage(&self, bot: &Bot) -> Result<Agent, AgentAuthError>;
     fn try_move(&self, bot: &Bot, email: &str);
@@ -185,9 +189,9 @@ pub(super) trait Agents {
 /// The recovery codes in a letter, in its order.
 pub(super) fn codes_in(letter: &Letter) -> Vec<(AgentId, String)> {
     let Content::AgentRecoveryCodes { agents, .. } = &letter.content else { return Vec::new() };
-    let read = agents.iter().map(|listed| {
-        (listed.agent.parse().unwrap(), listed.code.expose_secret().to_owned())
-    });
+    let read = agents
+        .iter()
+        .map(|listed| (listed.agent.parse().unwrap(), listed.code.expose_secret().to_owned()));
     read.collect()
 }
 

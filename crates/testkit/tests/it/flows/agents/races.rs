@@ -48,7 +48,12 @@ impl Pair {
 
     /// It was there that the slow one began to write.
     fn began_to_write_at(&self, step: usize) {
-        assert_eq!(self.steps.steps()[step], Step::Begin(TxMode::Write), "{:?}", self.steps.steps());
+        assert_eq!(
+            self.steps.steps()[step],
+            Step::Begin(TxMode::Write),
+            "{:?}",
+            self.steps.steps()
+        );
     }
 }
 
@@ -138,8 +143,10 @@ fn an_agent_that_is_shut_beside_the_proof_of_its_address_proves_nothing() {
 #[test]
 fn an_agent_erased_while_its_request_is_in_hand_gets_no_mail() {
     type Ask = fn(&TestEngine);
-    let asks: [Ask; 2] =
-        [|engine| drop(engine.try_ask(BOX, None, &home()).unwrap()), |engine| engine.resend(OTHER_BOX)];
+    let asks: [Ask; 2] = [
+        |engine| drop(engine.try_ask(BOX, None, &home()).unwrap()),
+        |engine| engine.resend(OTHER_BOX),
+    ];
     for ask in asks {
         let pair = Pair::new();
         let bot = pair.fast.sign_up_at("bot", BOX);

@@ -56,7 +56,8 @@ fn o2_f1_two_hundred_use_one_code_at_once_on_memory() {
 #[test]
 fn o2_f1_two_hundred_use_one_code_at_once_on_sqlite() {
     let directory = tempfile::tempdir().unwrap();
-    let options = SqliteOptions { pool: POOL, ..SqliteOptions::new(directory.path().join("test.db")) };
+    let options =
+        SqliteOptions { pool: POOL, ..SqliteOptions::new(directory.path().join("test.db")) };
     let storage = SqliteStorage::connect(&options).unwrap();
     storage.migrate().unwrap();
     let storage: Arc<dyn Storage> = Arc::new(storage);

@@ -46,7 +46,10 @@ fn k1_a_new_agent_has_an_id_a_recovery_key_and_nothing_else() {
     assert!(waiting(&engine).is_empty());
     let events = engine.bot_events(bot.id);
     assert_eq!(events.len(), 1);
-    assert_eq!((events[0].action, events[0].actor), (Action::AgentRegistered, Actor::Agent(bot.id)));
+    assert_eq!(
+        (events[0].action, events[0].actor),
+        (Action::AgentRegistered, Actor::Agent(bot.id))
+    );
     assert_eq!((events[0].client, events[0].outcome), (home().client, Outcome::Success));
 }
 
@@ -90,7 +93,10 @@ fn metadata_is_bounded_and_kept_as_it_came() {
     let made = engine.register_agent(made, &home()).unwrap();
     let metadata = engine.agent(made.agent.id).metadata;
     assert_eq!(metadata.description.unwrap().len(), 200);
-    assert_eq!((metadata.owner.as_deref(), metadata.version.as_deref()), (Some("Jane"), Some("1.2.3")));
+    assert_eq!(
+        (metadata.owner.as_deref(), metadata.version.as_deref()),
+        (Some("Jane"), Some("1.2.3"))
+    );
     for (metadata, why) in [
         (
             MetadataInput { owner: text(&"x".repeat(201)), ..MetadataInput::default() },
@@ -229,7 +235,10 @@ fn k4_the_recovery_key_of_one_agent_opens_no_other() {
     }
     let missing = engine.authenticate_recovery(None).unwrap_err();
     assert_eq!(told(&missing).1, "unauthorized");
-    assert_eq!(engine.authenticate_recovery(Some(basic(one.id, &one.recovery))).unwrap().id, one.id);
+    assert_eq!(
+        engine.authenticate_recovery(Some(basic(one.id, &one.recovery))).unwrap().id,
+        one.id
+    );
     assert_eq!(engine.bot_events(other.id).len(), 1, "strangers write nothing");
     assert!(engine.try_sign_up("one", None).is_ok(), "a name is nobody's own");
 }

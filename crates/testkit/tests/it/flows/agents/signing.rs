@@ -46,14 +46,18 @@ fn kid(token: &str) -> String {
 fn j9_a_first_start_makes_and_publishes_a_key_for_each_algorithm() {
     let engine = TestEngine::new();
     let active = vec![KeyState::Active];
-    let all = BTreeMap::from([("ES256", active.clone()), ("EdDSA", active.clone()), ("RS256", active)]);
+    let all =
+        BTreeMap::from([("ES256", active.clone()), ("EdDSA", active.clone()), ("RS256", active)]);
     assert_eq!(states(&engine), all);
     let jwks: Value = serde_json::from_str(&engine.jwks().unwrap()).unwrap();
     let published = |algorithm| {
         let kid = engine.active_kid_of(KeyPurpose::Agents, algorithm);
         let keys = jwks["keys"].as_array().unwrap();
         let key = keys.iter().find(|key| key["kid"] == kid).unwrap().as_object().unwrap().clone();
-        assert_eq!((key["alg"].as_str(), key["use"].as_str()), (Some(algorithm.as_str()), Some("sig")));
+        assert_eq!(
+            (key["alg"].as_str(), key["use"].as_str()),
+            (Some(algorithm.as_str()), Some("sig"))
+        );
         let text = |name: &str| key[name].as_str().unwrap().to_owned();
         let members: BTreeSet<&str> = key.keys().map(String::as_str).collect();
         let members: Vec<_> = members.into_iter().collect();

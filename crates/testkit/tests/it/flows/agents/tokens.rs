@@ -127,7 +127,9 @@ fn r2_of_many_refreshes_and_logouts_at_once_one_succeeds() {
                     0 => server.sign_out_agent(&caller, &home()).map(|_| None),
                     _ => server.refresh_agent(&caller, &home()).map(|next| Some(text(&next))),
                 };
-                done.map_err(|error| assert!(matches!(error, AgentSessionError::Refused), "{error:?}"))
+                done.map_err(|error| {
+                    assert!(matches!(error, AgentSessionError::Refused), "{error:?}")
+                })
             });
             let won: Vec<_> = done.into_iter().filter_map(Result::ok).collect();
             assert_eq!(won.len(), 1, "{stored:?}");
@@ -161,7 +163,10 @@ fn a_refresh_that_cannot_be_signed_spends_nothing() {
     let token = engine.token(&key);
     let caller = engine.try_agent(&token).unwrap();
     let closed = engine.peer().build_closed();
-    assert_eq!(told(&closed.refresh_agent(&caller, &home()).unwrap_err()).0, ErrorKind::Unavailable);
+    assert_eq!(
+        told(&closed.refresh_agent(&caller, &home()).unwrap_err()).0,
+        ErrorKind::Unavailable
+    );
     assert!(engine.is_good(&token));
     assert!(engine.try_refresh(&token).is_ok());
 }
@@ -189,7 +194,8 @@ fn j13_l12_the_list_of_spent_tokens_is_bounded_by_what_an_hour_brings() {
     let (bot, _) = with_key(&engine);
     let now = engine.now();
     let spent = |n: u32| SpentToken {
-        id: TokenId::generate(now, &portcullis_testkit::entropy::SeededEntropy::new(u64::from(n))).unwrap(),
+        id: TokenId::generate(now, &portcullis_testkit::entropy::SeededEntropy::new(u64::from(n)))
+            .unwrap(),
         agent: bot.id,
         successor: None,
         spent_at: now,

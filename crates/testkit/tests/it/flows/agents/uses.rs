@@ -46,7 +46,9 @@ fn a_use_of_a_key_writes_nothing_and_a_flush_writes_it_once() {
     for _ in 0..10 {
         engine.token(&key);
     }
-    assert!(faulty.steps().iter().all(|step| matches!(step, Step::Begin(TxMode::Read) | Step::Call)));
+    assert!(
+        faulty.steps().iter().all(|step| matches!(step, Step::Begin(TxMode::Read) | Step::Call))
+    );
     assert_eq!(last_used(&engine, &key), None);
     engine.clock.advance(Duration::SECOND);
     let token = engine.token(&key);
@@ -141,7 +143,10 @@ fn a_first_token_from_a_network_is_told_once_within_a_day() {
         news(&engine, &bot)
     };
     assert_eq!([use_it("203.0.113.7"), use_it("203.0.113.99"), use_it("198.51.100.1")], [1, 1, 2]);
-    assert_eq!([use_it("2001:db8:1:2::1"), use_it("2001:db8:1:2::2"), use_it("2001:db8:1:3::1")], [3, 3, 4]);
+    assert_eq!(
+        [use_it("2001:db8:1:2::1"), use_it("2001:db8:1:2::2"), use_it("2001:db8:1:3::1")],
+        [3, 3, 4]
+    );
     let events = engine.bot_events(bot.id);
     let event = events.iter().find(|event| event.action == Action::TokenIssued).unwrap();
     assert_eq!((event.actor, event.key), (Actor::Agent(bot.id), Some(key.id)));

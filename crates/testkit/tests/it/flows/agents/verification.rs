@@ -10,11 +10,11 @@ use portcullis_flows::{
 use portcullis_identity::AgentStatus;
 use portcullis_kernel::{Classify as _, ErrorKind, Field, Origin};
 use portcullis_storage::MemoryStorage;
+use portcullis_storage::TxMode;
 use portcullis_testkit::{
     engine::TestEngine,
     faults::{FaultyStorage, Step},
 };
-use portcullis_storage::TxMode;
 use time::Duration;
 
 use super::{
@@ -85,7 +85,8 @@ fn what_was_never_mailed_is_unknown_and_no_text_is_broken_input() {
     for text in ["x", "evt_", &never, &token[1..], &format!("{token} "), &recovery, "uvt_x"] {
         assert!(matches!(refused(engine.prove(text)), AgentTokenError::InvalidToken), "{text}");
     }
-    for token in [Field::Absent, Field::Given("".into()), Field::Invalid("must be a string".into())] {
+    for token in [Field::Absent, Field::Given("".into()), Field::Invalid("must be a string".into())]
+    {
         let invalid = ReadAgentToken { token }.check().unwrap_err();
         assert_eq!((invalid.kind(), invalid.code()), (ErrorKind::InvalidInput, "validation_error"));
     }

@@ -39,14 +39,18 @@ fn token(engine: &TestEngine, key: &Key, scope: Option<&str>, resource: Option<&
 fn a_key_and_its_token_tell_what_the_contract_wants() {
     let engine = TestEngine::new();
     let bot = engine.sign_up_at("bot", BOX);
-    let day = CreateKey { name: "ci".into(), expires_in_days: Field::Given(1), ..CreateKey::default() };
+    let day =
+        CreateKey { name: "ci".into(), expires_in_days: Field::Given(1), ..CreateKey::default() };
     let key = engine.try_key(&bot, day).unwrap();
     let (server, _) = add(&engine, None, &["messages:read"], false);
     let of_key = told_of(&engine, &server, &key.secret).unwrap();
     let id = bot.id.to_string();
     assert_eq!((of_key.subject.as_str(), of_key.kind), (id.as_str(), PrincipalKind::Agent));
     assert_eq!((of_key.client_id.as_ref(), of_key.key), (Some(&id), Some(key.id)));
-    assert_eq!((of_key.issued_at, of_key.expires_at), (engine.now(), Some(engine.now() + Duration::DAY)));
+    assert_eq!(
+        (of_key.issued_at, of_key.expires_at),
+        (engine.now(), Some(engine.now() + Duration::DAY))
+    );
     assert_eq!((of_key.audience, of_key.issuer, of_key.token_id), (None, None, None));
     assert!(of_key.email_verified && of_key.owner.is_none());
     let token = engine.token(&key);
@@ -107,7 +111,9 @@ fn another_usual_audience_is_one_resource_like_any_other() {
     let (api, _) = add(&engine, Some(API), &["x"], false);
     let (other, _) = add(&engine, None, &["messages:read"], false);
     let usual = engine.token(&key);
-    assert!(scope_of(&engine, &api, &usual).is_some() && scope_of(&engine, &other, &usual).is_none());
+    assert!(
+        scope_of(&engine, &api, &usual).is_some() && scope_of(&engine, &other, &usual).is_none()
+    );
     let everybodys = token(&engine, &key, None, Some(URL));
     assert_eq!(scope_of(&engine, &api, &everybodys), None);
     assert_eq!(scope_of(&engine, &other, &everybodys).as_deref(), Some("messages:read"));
@@ -126,11 +132,16 @@ fn peoples_tokens_are_seen_by_who_was_added_for_them() {
     assert_eq!((told.client_id, told.scope, told.key), (None, None, None));
     assert_eq!((told.audience, told.issuer.as_deref()), (None, Some("portcullis")));
     assert!(told.email_verified);
-    assert!(told_of(&engine, &agents, &access).is_none() && told_of(&engine, &api, &access).is_none());
+    assert!(
+        told_of(&engine, &agents, &access).is_none() && told_of(&engine, &api, &access).is_none()
+    );
     let bound = engine.peer().options(|options| options.access.audience = Some(API.into())).build();
     let entered = bound.enter(JANE).tokens.access.token;
     let access = entered.expose_secret();
-    assert!(told_of(&bound, &api, access).is_some(), "for it, whether it was added for people or not");
+    assert!(
+        told_of(&bound, &api, access).is_some(),
+        "for it, whether it was added for people or not"
+    );
     assert!(told_of(&bound, &people, access).is_none());
 }
 

@@ -12,8 +12,6 @@ use portcullis_flows::{
 use portcullis_identity::ResourceServer;
 use portcullis_kernel::{ExposeSecret as _, Field, Origin};
 
-
-
 /// The audience of the API of these tests.
 const API: &str = "https://api.example.com";
 

@@ -51,7 +51,8 @@ fn k1_a_server_is_added_listed_and_removed() {
         let presented = || Some(basic(first.id, &secret));
         assert_eq!(admit(&engine, presented(), CLIENT).unwrap(), 600);
         let id = first.id.to_string();
-        let remove = |id: &str| engine.remove_server(id, Actor::Operator, &Origin::local()).unwrap();
+        let remove =
+            |id: &str| engine.remove_server(id, Actor::Operator, &Origin::local()).unwrap();
         assert_eq!([remove(&id), remove(&id), remove("x")], [true, false, false]);
         assert!(matches!(admit(&engine, presented(), CLIENT), Err(ServerAuthError::Refused(_))));
         assert_eq!(engine.event_count(), KEYS + 3, "two added, one removed");
@@ -108,7 +109,10 @@ fn k4_only_the_secret_of_a_server_with_its_own_id_is_accepted() {
         let refused = admit(&engine, presented, CLIENT).unwrap_err();
         let ServerAuthError::Refused(standing) = &refused else { panic!("{refused:?}") };
         assert_eq!(standing.unwrap().limit, 60, "the bucket of the address");
-        assert_eq!((told(&refused).0, told(&refused).1), (ErrorKind::Unauthenticated, "invalid_client"));
+        assert_eq!(
+            (told(&refused).0, told(&refused).1),
+            (ErrorKind::Unauthenticated, "invalid_client")
+        );
     }
     assert!(admit(&engine, Some(basic(server.id, &secret)), CLIENT).is_ok());
 }
@@ -118,15 +122,15 @@ fn l7_an_accepted_server_has_600_a_minute_and_a_refused_one_what_its_address_has
     let engine = TestEngine::new();
     let (server, secret) = add(&engine, None, &["messages:read"], false);
     let good = || Some(basic(server.id, &secret));
-    let calls = (0..700).take_while(|n| admit(&engine, good(), &format!("192.0.{}.1", n % 200)).is_ok());
+    let calls =
+        (0..700).take_while(|n| admit(&engine, good(), &format!("192.0.{}.1", n % 200)).is_ok());
     assert_eq!(calls.count(), 600);
     let over = admit(&engine, good(), CLIENT).unwrap_err();
     assert!(matches!(over, ServerAuthError::Limit(LimitError::Exceeded(_))));
     assert_eq!(over.standing().unwrap().limit, 600);
     let (other, others) = add(&engine, None, &["messages:read"], false);
-    let refused = (0..100).take_while(|_| {
-        matches!(admit(&engine, None, CLIENT), Err(ServerAuthError::Refused(_)))
-    });
+    let refused = (0..100)
+        .take_while(|_| matches!(admit(&engine, None, CLIENT), Err(ServerAuthError::Refused(_))));
     assert_eq!(refused.count(), 60);
     let late = admit(&engine, Some(basic(other.id, &others)), CLIENT).unwrap_err();
     assert!(matches!(late, ServerAuthError::Limit(_)), "the address is looked at first");
@@ -136,7 +140,8 @@ fn l7_an_accepted_server_has_600_a_minute_and_a_refused_one_what_its_address_has
 
 #[test]
 fn while_the_database_is_away_no_good_secret_is_called_bad() {
-    let faulty = FaultyStorage::over(std::sync::Arc::new(portcullis_storage::MemoryStorage::default()));
+    let faulty =
+        FaultyStorage::over(std::sync::Arc::new(portcullis_storage::MemoryStorage::default()));
     let engine = TestEngine::builder().storage(faulty.clone()).build();
     let (server, secret) = add(&engine, None, &["messages:read"], false);
     faulty.take_down(Fault::Unavailable);

@@ -1,7 +1,7 @@
 //! Which credentials are accepted under `/api`, and that none of one kind passes for another.
 
 use portcullis_testkit::{
-    app::{Bot, TestApp},
+    app::{AppOptions, Bot, TestApp},
     on_every_storage,
 };
 use serde_json::json;
@@ -171,26 +171,38 @@ fn of_one_agent() -> impl Iterator<Item = Route> {
 }
 
 on_every_storage!(r7_nobody_reaches_another_agent_by_naming_it, |app| {
-    let (bot, eve) = (app.bot("weather-bot").await, app.bot("eve-bot").await);
+    let bot = app.bot("weather-bot").await;
+    let nobody = Bot { id: format!("agt_{}", "0".repeat(32)), ..bot.clone() };
     for route in of_one_agent() {
-        let request = route.authenticated(route.ask_well(&app.client(), &bot), &eve);
-        request.await.expect_error(403, "FORBIDDEN");
+        let eve = app.bot("eve-bot").await;
         // It is told the same of what is not there.
-        let nobody = Bot { id: format!("agt_{}", "0".repeat(32)), ..bot.clone() };
-        let request = route.authenticated(route.ask_well(&app.client(), &nobody), &eve);
-        request.await.expect_error(403, "FORBIDDEN");
-        for id in ["x", "agt_x", "%00", "%2e%2e", "agt_%2a", &eve.id.to_uppercase()] {
+        for named in [&bot, &nobody] {
+            let request = route.authenticated(route.ask_well(&app.client(), named), &eve);
+            request.await.expect_error(403, "FORBIDDEN");
+        }
+        assert_untouched(&app, &eve).await;
+    }
+    assert_untouched(&app, &bot).await;
+});
+
+#[actix_web::test]
+async fn i13_a_text_that_is_no_id_names_nobody() {
+    let mut options = AppOptions::default();
+    options.engine.limits.enabled = false;
+    let app = TestApp::memory_with(options).await;
+    let bot = app.bot("weather-bot").await;
+    for route in of_one_agent() {
+        let upper = bot.id.to_uppercase();
+        for id in ["x", "agt_x", "%00", "%2e%2e", "agt_%2a", &upper, &bot.id[..35]] {
             let named = Bot { id: id.to_owned(), ..bot.clone() };
-            let request = route.authenticated(route.ask_well(&app.client(), &named), &eve);
+            let request = route.authenticated(route.ask_well(&app.client(), &named), &bot);
             let create = route.path == "/api/agents/{agent_id}" && route.method == "POST";
             let wanted = if create { (400, "INVALID_AGENT_ID") } else { (403, "FORBIDDEN") };
             request.await.expect_error(wanted.0, wanted.1);
         }
     }
-    for own in [&bot, &eve] {
-        assert_untouched(&app, own).await;
-    }
-});
+    assert_untouched(&app, &bot).await;
+}
 
 #[actix_web::test]
 async fn l11_refused_credentials_are_counted_for_the_address_over_all_routes() {

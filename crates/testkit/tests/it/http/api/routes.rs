@@ -85,7 +85,7 @@ pub(crate) const ROUTES: [Route; 20] = [
     route("GET", "/api/agents/{agent_id}/profile", OPEN, NOTHING),
     route("GET", "/api/agents", OPEN, NOTHING),
     route("GET", "/api/agents/me", TOKEN, NOTHING),
-    route("POST", "/api/agents/{agent_id}/email", RECOVERY, JSON),
+    limited(5, route("POST", "/api/agents/{agent_id}/email", RECOVERY, JSON)),
 ];
 
 /// Those that read a body.

@@ -119,6 +119,7 @@ on_every_storage!(i17_every_bad_parameter_of_the_list_is_named, |app| {
     let admin = app.admin("admin@example.com").await;
     let foreign = Cursor::after("01JN2X4K8M3F7QPZRVWT6YBHCE").encode();
     let key = Cursor::after(format!("1.aky_{}", "0".repeat(32))).encode();
+    let early = Cursor::after(format!("-9000000000000000.agt_{}", "0".repeat(32))).encode();
     let far = Cursor::after(format!("9223372036854775807.agt_{}", "0".repeat(32))).encode();
     for (query, named) in [
         ("limit=0", vec!["limit"]),
@@ -130,6 +131,7 @@ on_every_storage!(i17_every_bad_parameter_of_the_list_is_named, |app| {
         (&format!("cursor={foreign}"), vec!["cursor"]),
         (&format!("cursor={key}"), vec!["cursor"]),
         (&format!("cursor={far}"), vec!["cursor"]),
+        (&format!("cursor={early}"), vec!["cursor"]),
         ("email=%00", vec!["email"]),
         ("email=", vec!["email"]),
         ("name=", vec!["name"]),
@@ -148,8 +150,7 @@ on_every_storage!(i17_every_bad_parameter_of_the_list_is_named, |app| {
         let reply = list(&app, &admin, query).await.expect_error(400, "validation_error");
         assert_eq!(reply.broken_fields(), named, "{query}");
     }
-    let early = Cursor::after(format!("-9000000000000000.agt_{}", "0".repeat(32))).encode();
-    for query in ["", "&&", "limit=200", "name=%F0%9F%A6%80", &format!("cursor={early}")] {
+    for query in ["", "&&", "limit=200", "name=%F0%9F%A6%80"] {
         list(&app, &admin, query).await.expect(200);
     }
 });
