@@ -1,7 +1,9 @@
 -- What only this schema can say.
 DELETE FROM signing_keys WHERE purpose = 'agents';
 DELETE FROM audit_events
-WHERE action LIKE 'agent.%' OR action LIKE 'api\_key.%' ESCAPE '\' OR action LIKE 'resource\_server.%' ESCAPE '\';
+WHERE action LIKE 'agent.%'
+    OR action LIKE 'api\_key.%' ESCAPE '\'
+    OR action LIKE 'resource\_server.%' ESCAPE '\';
 DELETE FROM outbox
 WHERE agent_id IS NOT NULL OR agent_token IS NOT NULL OR recovery_id IS NOT NULL;
 UPDATE audit_events SET actor_kind = 'anonymous' WHERE actor_kind = 'agent';

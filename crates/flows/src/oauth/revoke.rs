@@ -87,10 +87,9 @@ impl Engine {
         match found {
             Found::Key(KeyHolder { key, agent }) => {
                 match self.revoke_held(agent.id, key.id, actor, by, origin, |_| Ok(())) {
-                    Ok(_) => Ok(()),
                     Err(KeyError::Fault(fault)) => Err(fault),
-                    // Somebody else was faster.
-                    Err(_) => Ok(()),
+                    // Done, or somebody else was faster.
+                    _ => Ok(()),
                 }
             }
             Found::Agent(_, token) => {

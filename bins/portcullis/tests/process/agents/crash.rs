@@ -9,8 +9,9 @@ use crate::harness::{
 };
 
 const CLIENTS: usize = 12;
-const KILLS: usize = 4;
-const PREPARED: usize = 10;
+const KILLS: usize = 6;
+/// Recovery codes that are used before each kill, or would have been.
+const PREPARED: usize = 24;
 
 fn j13_a_spent_token_stays_dead_after_kill_9(home: &mut Home) {
     home.without_limits();
@@ -58,9 +59,11 @@ fn f3_j13_nothing_acknowledged_to_an_agent_is_lost_by_kill_9(home: &mut Home) {
     let mailbox = home.with_mail();
     let mut server = home.start();
     let mut doubts = 0;
-    for _ in 0..KILLS {
+    for kill in 0..KILLS {
         let crew = Crew::on(server.address(), CLIENTS, prepare(&server, &mailbox));
-        crew.wait_for(30 + usize::try_from(random() % 90).unwrap());
+        // In the midst of the recoveries, or of what comes after them.
+        let earliest = if kill % 2 == 0 { 1 } else { 3 * PREPARED };
+        crew.wait_for(earliest + usize::try_from(random() % 12).unwrap());
         server.kill();
         let diaries = crew.ended();
         server = home.start();

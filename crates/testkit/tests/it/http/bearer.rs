@@ -137,7 +137,9 @@ async fn j2_the_public_key_is_no_shared_secret() {
     let jane = one(&app).await;
     let claims = with(&jwt::claims(&jane.access), "role", json!("admin"));
     let header = with(&jwt::header(&jane.access), "alg", json!("HS256"));
-    let key = app.client().get("/.well-known/jwks.json").await.json()["keys"][0].clone();
+    let set = app.client().get("/.well-known/jwks.json").await.json();
+    let mut keys = set["keys"].as_array().unwrap().iter();
+    let key = keys.find(|key| key["kid"] == header["kid"]).expect("the key that signed").clone();
     let text = |name: &str| key[name].as_str().unwrap().to_owned();
     let modulus = URL_SAFE_NO_PAD.decode(text("n")).unwrap();
     let mut minimal = key.clone();

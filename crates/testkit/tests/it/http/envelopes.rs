@@ -343,19 +343,15 @@ async fn bodies_of_what_is_shown() {
       ]
     }
     "#);
-    let jwks = client.get("/.well-known/jwks.json").await;
+    let mut jwks = client.get("/.well-known/jwks.json").await;
+    let mut set = jwks.json();
+    // Keys of one time stand in the order of their ids.
+    set["keys"].as_array_mut().unwrap().sort_by_key(|key| key["kty"].to_string());
+    jwks.body = set.to_string().into();
     insta::assert_snapshot!(shown(&jwks), @r#"
     200 application/json
     {
       "keys": [
-        {
-          "kty": "RSA",
-          "use": "sig",
-          "alg": "RS256",
-          "kid": "[kid]",
-          "n": "[n]",
-          "e": "AQAB"
-        },
         {
           "kty": "EC",
           "use": "sig",
@@ -372,6 +368,14 @@ async fn bodies_of_what_is_shown() {
           "kid": "[kid]",
           "crv": "Ed25519",
           "x": "[x]"
+        },
+        {
+          "kty": "RSA",
+          "use": "sig",
+          "alg": "RS256",
+          "kid": "[kid]",
+          "n": "[n]",
+          "e": "AQAB"
         },
         {
           "kty": "RSA",

@@ -15,6 +15,8 @@ use super::{
     locks::{impatient, patient, put_one_beside_the_other, until_one_waits, wait_for},
 };
 
+type Lock<'l> = &'l dyn Fn(&mut dyn UnitOfWork, RecoveryId) -> StoreResult<bool>;
+
 #[test]
 fn a_locked_agent_is_changed_and_given_keys_by_nobody_else() {
     let Some(lab) = PostgresLab::migrated() else { return };
@@ -72,7 +74,6 @@ fn a_locked_agent_is_read_at_once() {
 fn a_locked_request_is_tried_and_closed_by_nobody_else() {
     let Some(lab) = PostgresLab::migrated() else { return };
     let storage = lab.storage();
-    type Lock<'l> = &'l dyn Fn(&mut dyn UnitOfWork, RecoveryId) -> StoreResult<bool>;
     let by_id: Lock<'_> = &|uow, id| Ok(uow.recoveries().lock_open(id, at(1))?.is_some());
     let by_address: Lock<'_> =
         &|uow, _| Ok(!uow.recoveries().lock_all("jane@example.com", at(1))?.is_empty());

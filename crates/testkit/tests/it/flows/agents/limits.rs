@@ -178,6 +178,7 @@ fn an_accepted_credential_counts_towards_its_agent_and_not_towards_the_address()
         (AgentLimit::Usual, 100, Duration::MINUTE),
         (AgentLimit::Refresh, 30, Duration::MINUTE),
         (AgentLimit::MakeKey, 20, Duration::HOUR),
+        (AgentLimit::ChangeEmail, 5, Duration::HOUR),
     ] {
         let engine = TestEngine::new();
         let (bot, key) = with_key(&engine);

@@ -166,3 +166,25 @@ fn parallel_requests_leave_one_open_for_each_side() {
         assert_eq!(done.iter().flatten().collect::<Vec<_>>(), [&bot.id], "the second died with it");
     }
 }
+
+#[test]
+fn o5_whoever_found_a_key_gains_no_more_requests_or_tries_by_using_it_from_many_networks() {
+    let engine = TestEngine::new();
+    let bot = engine.sign_up_at("bot", BOX);
+    let key = engine.make_key(&bot);
+    let networks: Vec<_> = (0..20).map(|n| format!("192.0.{n}.7")).collect();
+    for network in &networks {
+        engine.token_from(&key, network);
+    }
+    let asked = networks.iter().filter(|network| engine.try_ask(BOX, None, &from(network)).is_ok());
+    assert_eq!(asked.count(), 3);
+    let codes: Vec<_> = engine.deliver().iter().flat_map(super::codes_in).collect();
+    assert_eq!(codes.len(), 1, "the newest of them all");
+    for (code, network) in wrong(&codes).iter().zip(networks.iter().cycle()) {
+        assert_eq!(recover(&engine, code, &from(network)), None);
+    }
+    assert_eq!(recover(&engine, &codes[0].1, &from(&networks[7])), None, "they had three tries");
+    engine.clock.advance(Duration::minutes(15));
+    let asked = networks.iter().filter(|network| engine.try_ask(BOX, None, &from(network)).is_ok());
+    assert_eq!(asked.count(), 2, "five an hour");
+}

@@ -2,7 +2,7 @@ use portcullis_audit::{Action, Actor};
 use portcullis_identity::AgentStatus;
 use portcullis_kernel::{Cursor, Origin, Slice};
 use portcullis_testkit::{
-    app::{Bot, Person, Reply, TestApp},
+    app::{Bot, Mail, Person, Reply, TestApp},
     on_every_storage,
 };
 use serde_json::{Value, json};
@@ -244,7 +244,7 @@ on_every_storage!(an_agent_erased_by_an_administrator_is_gone, |app| {
     app.client().make_key(&bot, &json!({ "name": "x" })).await.expect(401);
     assert!(names(&list(&app, &admin, "").await).is_empty());
     assert_eq!(events(&app, &bot, Action::AgentDeleted), [Actor::User(admin.user_id())], "G3");
-    let told: Vec<_> = app.mails().iter().map(|mail| mail.kind()).collect();
+    let told: Vec<_> = app.mails().iter().map(Mail::kind).collect();
     assert_eq!(told, ["agent_deleted"]);
 });
 
