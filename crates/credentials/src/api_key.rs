@@ -238,9 +238,12 @@ mod tests {
             assert!(!format!("{key:?}").contains("777"));
             let text = key.into_secret().expose_secret().to_owned();
             assert!(PlainApiKey::parse(text.as_str().into()).is_some());
-            for wrong in
-                [&text[1..], &text[..text.len() - 1], &format!("{text}x"), &text.to_uppercase()]
-            {
+            for wrong in [
+                &text.chars().skip(1).collect::<String>(),
+                &text.chars().take(text.len() - 1).collect::<String>(),
+                &format!("{text}x"),
+                &text.to_uppercase(),
+            ] {
                 assert!(PlainApiKey::parse(wrong.into()).is_none(), "{wrong}");
             }
         }

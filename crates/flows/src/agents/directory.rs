@@ -28,6 +28,7 @@ pub struct ProfileInput {
 
 /// A change of a profile that keeps every rule.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::option_option, reason = "absent keeps what there is, none clears it")]
 pub struct ProfileChange {
     display_name: Option<Option<DisplayName>>,
     description: Option<Option<Description>>,

@@ -135,7 +135,7 @@ impl Engine {
             return Ok(Err(Outcome::AlreadyUsed));
         }
         let network = origin.subnet();
-        let tries = self.options.agents.recovery_tries;
+        let budgets = self.options.agents.recovery_tries;
         let mut taken = Vec::new();
         for request in requests.iter().filter(|request| request.is_open(now)) {
             let of_request =
@@ -143,17 +143,17 @@ impl Engine {
             let alive: Vec<&RecoveryCode> = of_request.collect();
             let tried = request.tried_from(network.as_deref());
             // Counted alike whatever number of codes there is, and whether there is any.
-            let counted = tries.most(tried, 0);
+            let counted = budgets.most(tried, 0);
             if !uow.recoveries().take_try(request.id, tried, counted)? {
                 continue;
             }
             taken.push((request.id, tried));
             let before = tries_of(request, tried);
             let right = alive.iter().find(|stored| self.is_code(stored, code));
-            if let Some(right) = right.filter(|_| before < tries.most(tried, alive.len())) {
+            if let Some(right) = right.filter(|_| before < budgets.most(tried, alive.len())) {
                 return Ok(Ok(Found { request: request.id, agent: right.agent, taken }));
             }
-            if before + 1 == tries.most(tried, alive.len()) {
+            if before + 1 == budgets.most(tried, alive.len()) {
                 self.note_exhausted(uow, &alive, origin, now)?;
             }
         }

@@ -150,7 +150,9 @@ impl Engine {
                 Ok(())
             });
             if let Err(fault) = written {
-                batch.iter().for_each(|(key, at)| self.uses.note_key(*key, *at));
+                for (key, at) in batch {
+                    self.uses.note_key(*key, *at);
+                }
                 outcome = Err(fault);
             }
         }

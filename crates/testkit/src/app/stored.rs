@@ -1,8 +1,9 @@
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use portcullis_storage::{MemoryStorage, Storage};
 use portcullis_storage_diesel::{
-    Database as _, PostgresOptions, PostgresStorage, SqliteOptions, SqliteStorage, Synchronous,
+    Database as _, PoolOptions, PostgresOptions, PostgresStorage, SqliteOptions, SqliteStorage,
+    Synchronous,
 };
 use tempfile::TempDir;
 
@@ -11,6 +12,7 @@ use crate::database::TestDatabase;
 /// A migrated storage with nothing in it, gone when this value goes.
 pub struct Stored {
     storage: Arc<dyn Storage>,
+    pool: PoolOptions,
     kept: Kept,
 }
 
@@ -38,7 +40,7 @@ impl Stored {
 
     /// A storage that the test made itself.
     pub fn given(storage: Arc<dyn Storage>) -> Self {
-        Self { storage, kept: Kept::Nothing }
+        Self { storage, pool: PoolOptions::default(), kept: Kept::Nothing }
     }
 
     /// A SQLite file of its own.
@@ -46,12 +48,17 @@ impl Stored {
     /// # Panics
     /// When it cannot be made.
     pub fn sqlite() -> Self {
+        Self::sqlite_with(PoolOptions::default())
+    }
+
+    fn sqlite_with(pool: PoolOptions) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the database");
         let mut options = SqliteOptions::new(directory.path().join("test.db"));
         options.synchronous = Synchronous::Normal;
+        options.pool = pool;
         let storage = SqliteStorage::connect(&options).expect("a new SQLite database");
         storage.migrate().expect("the migrations");
-        Self { storage: Arc::new(storage), kept: Kept::Directory(directory) }
+        Self { storage: Arc::new(storage), pool, kept: Kept::Directory(directory) }
     }
 
     /// A PostgreSQL database of its own, copied from one that was migrated once; `None` where there
@@ -60,14 +67,32 @@ impl Stored {
     /// # Panics
     /// When it cannot be made.
     pub fn postgres() -> Option<Self> {
+        Self::postgres_with(PoolOptions::default())
+    }
+
+    fn postgres_with(pool: PoolOptions) -> Option<Self> {
         let connect = |url: &str| {
-            PostgresStorage::connect(&PostgresOptions::new(url)).expect("the new database")
+            let options = PostgresOptions { pool, ..PostgresOptions::new(url) };
+            PostgresStorage::connect(&options).expect("the new database")
         };
         let database = TestDatabase::from_template("migrated", |url| {
             connect(url).migrate().expect("the migrations");
         })?;
         let storage = Arc::new(connect(database.url()));
-        Some(Self { storage, kept: Kept::Database(database) })
+        Some(Self { storage, pool, kept: Kept::Database(database) })
+    }
+
+    /// One of each kind that there is, whose connections are waited for as long as it takes: for many
+    /// threads at once on a machine that has other work, where waiting is no error.
+    ///
+    /// # Panics
+    /// When one cannot be made.
+    pub fn patient() -> impl Iterator<Item = Self> {
+        let pool =
+            PoolOptions { acquire_timeout: Duration::from_mins(1), ..PoolOptions::default() };
+        let makers: [fn(PoolOptions) -> Option<Self>; 3] =
+            [|_| Some(Self::memory()), |pool| Some(Self::sqlite_with(pool)), Self::postgres_with];
+        makers.into_iter().filter_map(move |make| make(pool))
     }
 
     /// A second handle on the same rows, as another instance has: with connections of its own on
@@ -79,7 +104,8 @@ impl Stored {
     pub fn another_instance(&self) -> Self {
         Self::given(match &self.kept {
             Kept::Database(database) => {
-                let options = PostgresOptions::new(database.url());
+                let options =
+                    PostgresOptions { pool: self.pool, ..PostgresOptions::new(database.url()) };
                 Arc::new(PostgresStorage::connect(&options).expect("the same database"))
             }
             Kept::Nothing | Kept::Directory(_) => self.storage(),

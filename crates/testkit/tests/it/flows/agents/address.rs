@@ -111,7 +111,9 @@ fn m7_codes_that_were_not_delivered_yet_do_not_follow_an_address_that_changed() 
 fn l9_changes_count_towards_the_limit_of_the_new_address_and_say_nothing_of_it() {
     let engine = TestEngine::new();
     let bots: Vec<_> = (0..4).map(|n| engine.sign_up(&format!("bot-{n}"))).collect();
-    bots.iter().for_each(|bot| engine.try_move(bot, BOX));
+    for bot in &bots {
+        engine.try_move(bot, BOX);
+    }
     assert_eq!(engine.deliver().len(), 3);
     assert_eq!(engine.agent(bots[3].id).pending_email.unwrap().as_str(), BOX);
     engine.clock.advance(Duration::HOUR);

@@ -283,7 +283,8 @@ fn a_key_is_used_from_its_networks_only() {
 
 #[test]
 fn a_credential_that_died_a_moment_ago_makes_no_key() {
-    let ends: [(fn(&TestEngine, &Bot), &str); 3] = [
+    type End = fn(&TestEngine, &Bot);
+    let ends: [(End, &str); 3] = [
         (
             |engine, bot| {
                 engine.reset_recovery_key(bot.id, Actor::Operator, &Origin::local()).unwrap();

@@ -1,30 +1,20 @@
 //! A code that everybody presents at once: one wins, the others are told so, and nothing fails.
 
-use std::{sync::Arc, time::Duration};
-
 use portcullis_audit::{Action, Outcome};
 use portcullis_flows::agents::{RecoverError, RecoveredAgent};
 use portcullis_kernel::ExposeSecret as _;
-use portcullis_storage::Storage;
-use portcullis_storage_diesel::{
-    Database as _, PoolOptions, PostgresOptions, PostgresStorage, SqliteOptions, SqliteStorage,
-};
-use portcullis_testkit::{database::TestDatabase, engine::TestEngine};
+use portcullis_testkit::{app::Stored, engine::TestEngine};
 
 use super::{
     super::{at_once, from, mailbox::Mail as _},
-    Agents as _, BOX, Bot, StoredAgents as _,
+    Agents as _, BOX, Bot, StoredAgents as _, everywhere,
 };
 
-/// Patient, so that two hundred threads that wait for eight connections are no error.
-const POOL: PoolOptions =
-    PoolOptions { max_connections: 8, acquire_timeout: Duration::from_secs(60) };
-
 /// Two hundred redemptions of each of several codes, from two hundred addresses, on two servers.
-fn volley(one: &Arc<dyn Storage>, two: &Arc<dyn Storage>) {
-    let engine = TestEngine::builder().storage(Arc::clone(one));
+fn volley(stored: &Stored) {
+    let engine = TestEngine::builder().storage(stored.storage());
     let engine = engine.options(|options| options.limits.enabled = false).build();
-    let peer = engine.peer().storage(Arc::clone(two)).build();
+    let peer = engine.peer().storage(stored.another_instance().storage()).build();
     let bot = engine.sign_up_at("bot", BOX);
     for round in 1..=3 {
         let code = engine.codes(BOX).remove(0).1;
@@ -48,30 +38,6 @@ fn volley(one: &Arc<dyn Storage>, two: &Arc<dyn Storage>) {
 }
 
 #[test]
-fn o2_f1_two_hundred_use_one_code_at_once_on_memory() {
-    let storage: Arc<dyn Storage> = Arc::new(portcullis_storage::MemoryStorage::default());
-    volley(&storage, &storage);
-}
-
-#[test]
-fn o2_f1_two_hundred_use_one_code_at_once_on_sqlite() {
-    let directory = tempfile::tempdir().unwrap();
-    let options =
-        SqliteOptions { pool: POOL, ..SqliteOptions::new(directory.path().join("test.db")) };
-    let storage = SqliteStorage::connect(&options).unwrap();
-    storage.migrate().unwrap();
-    let storage: Arc<dyn Storage> = Arc::new(storage);
-    volley(&storage, &storage);
-}
-
-#[test]
-fn o2_f1_two_hundred_use_one_code_at_once_on_postgres() {
-    let connect = |url: &str| {
-        let options = PostgresOptions { pool: POOL, ..PostgresOptions::new(url) };
-        PostgresStorage::connect(&options).unwrap()
-    };
-    let migrate = |url: &str| connect(url).migrate().map(drop).unwrap();
-    let Some(database) = TestDatabase::from_template("migrated", migrate) else { return };
-    let instance = || -> Arc<dyn Storage> { Arc::new(connect(database.url())) };
-    volley(&instance(), &instance());
+fn o2_f1_of_two_hundred_that_use_one_code_at_once_one_succeeds() {
+    everywhere().for_each(|stored| volley(&stored));
 }

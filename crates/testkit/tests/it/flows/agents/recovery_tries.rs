@@ -1,9 +1,11 @@
 //! How many wrong codes a request bears, and from whom.
 
+use std::sync::Arc;
+
 use portcullis_audit::{Action, Actor, Outcome};
 use portcullis_flows::agents::RecoverError;
 use portcullis_kernel::{AgentId, Origin};
-use portcullis_testkit::engine::TestEngine;
+use portcullis_testkit::{engine::TestEngine, entropy::SeededEntropy};
 use time::Duration;
 
 use super::{
@@ -156,17 +158,21 @@ fn what_several_codes_closed_stays_closed_to_the_tries_that_were_made() {
 
 #[test]
 fn a_right_code_is_no_wrong_try_of_any_request_it_was_compared_with() {
-    let scene = Scene::new(2);
-    let engine = &scene.engine;
-    let key = engine.make_key(&scene.bots[0]);
-    engine.token_from(&key, "198.51.100.9");
-    let known = engine.codes_from(BOX, &elsewhere());
-    // From elsewhere it is compared with the strangers' codes, too, who have one try there.
-    let first = engine.try_recover(BOX, &known[0].1, false, &elsewhere()).unwrap();
-    assert_eq!(first.id, known[0].0);
-    let left = scene.codes.iter().find(|(id, _)| *id != first.id).unwrap();
-    let done = engine.try_recover(BOX, &left.1, false, &from("192.0.2.1")).unwrap();
-    assert_eq!(done.id, left.0);
+    // Ids are random, and so is which request comes first.
+    for seed in 0..8 {
+        let engine = TestEngine::builder().entropy(Arc::new(SeededEntropy::new(seed)));
+        let scene = Scene::on(engine.build_unlimited(), 3);
+        let engine = &scene.engine;
+        let key = engine.make_key(&scene.bots[0]);
+        engine.token_from(&key, "198.51.100.9");
+        let known = engine.codes_from(BOX, &elsewhere());
+        // From elsewhere it is compared with the strangers' codes, too, who have one try there.
+        let first = engine.try_recover(BOX, &known[0].1, false, &elsewhere()).unwrap();
+        assert_eq!(first.id, known[0].0);
+        let left = scene.codes.iter().find(|(id, _)| *id != first.id).unwrap();
+        let done = engine.try_recover(BOX, &left.1, false, &from("192.0.2.1"));
+        assert_eq!(done.unwrap().id, left.0, "{seed}");
+    }
 }
 
 #[test]

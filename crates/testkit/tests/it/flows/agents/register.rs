@@ -166,7 +166,9 @@ fn l9_an_address_over_its_limit_gets_no_mail_and_the_answer_is_the_same() {
     assert!(made.iter().all(|made| made.verification_expires_at.is_some()));
     let links: Vec<_> = engine.deliver().iter().map(carried).collect();
     assert_eq!(links.len(), 3);
-    links.iter().for_each(|link| drop(engine.prove(link).unwrap()));
+    for link in &links {
+        drop(engine.prove(link).unwrap());
+    }
     let proven = |made: &&RegisteredAgent| engine.agent(made.agent.id).is_recovered_by(BOX);
     assert_eq!(made.iter().filter(proven).count(), 3);
     engine.clock.advance(Duration::HOUR);

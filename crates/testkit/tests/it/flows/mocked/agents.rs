@@ -97,8 +97,8 @@ fn a_request_for_codes_is_held_before_its_agents_and_those_in_the_order_of_their
     let mut order = Sequence::new();
     let fulfils = Unit::expecting(|unit| {
         let seq = &mut order;
-        let lock = unit.recoveries.expect_lock_open().times(1).in_sequence(seq);
-        lock.return_once(move |_, _| Ok(Some(open)));
+        let request = unit.recoveries.expect_lock_open().times(1).in_sequence(seq);
+        request.return_once(move |_, _| Ok(Some(open)));
         unit.agents.expect_list_proven().times(1).return_once(move |_, _| Ok(found));
         for agent in agents.iter().rev().cloned() {
             let hold = unit.agents.expect_lock().with(eq(agent.id)).times(1).in_sequence(seq);
