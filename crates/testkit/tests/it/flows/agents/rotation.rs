@@ -132,8 +132,8 @@ fn a_full_agent_rotates_without_an_overlap_and_not_with_one() {
 #[test]
 fn of_many_rotations_of_one_key_at_once_one_succeeds() {
     for stored in everywhere() {
+        let engine = TestEngine::builder().storage(stored.storage()).build();
         for overlap in [0, 600] {
-            let engine = TestEngine::builder().storage(stored.storage()).build();
             let bot = engine.sign_up("bot");
             let key = engine.make_key(&bot);
             let done = at_once(12, |_| rotate(&engine, &bot, &key, overlap));

@@ -128,7 +128,7 @@ fn r2_of_many_refreshes_and_logouts_at_once_one_succeeds() {
                     _ => server.refresh_agent(&caller, &home()).map(|next| Some(text(&next))),
                 };
                 done.map_err(|error| {
-                    assert!(matches!(error, AgentSessionError::Refused), "{error:?}")
+                    assert!(matches!(error, AgentSessionError::Refused), "{error:?}");
                 })
             });
             let won: Vec<_> = done.into_iter().filter_map(Result::ok).collect();

@@ -205,7 +205,8 @@ fn a_refused_mail_of_a_resend_is_written_down_and_the_older_link_lives() {
         made.iter().map(asked).collect()
     };
     let (mut sent, mut kept) = (count(Outcome::Success), count(Outcome::Failure));
-    (sent.sort_unstable(), kept.sort_unstable());
+    sent.sort_unstable();
+    kept.sort_unstable();
     assert_eq!((sent, kept), (vec![0, 1], vec![0, 1]));
     let good = links.iter().filter(|link| engine.prove(link).is_ok()).count();
     assert_eq!(good, 1, "the one that no newer one replaced");
