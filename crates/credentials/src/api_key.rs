@@ -244,7 +244,7 @@ mod tests {
                 &format!("{text}x"),
                 &text.to_uppercase(),
             ] {
-                assert!(PlainApiKey::parse(wrong.into()).is_none(), "{wrong}");
+                assert!(PlainApiKey::parse(wrong.as_str().into()).is_none(), "{wrong}");
             }
         }
         for prefix in ["", "_", "sk", "Sk_", "sk-", "s k_", "seventeen_letters_"] {

@@ -267,7 +267,9 @@ fn o2_of_many_that_use_one_link_at_once_one_succeeds() {
         let done = at_once(16, |_| engine.prove(&token));
         let (good, bad): (Vec<_>, Vec<_>) = done.into_iter().partition(Result::is_ok);
         assert_eq!(good.len(), 1, "{stored:?}");
-        bad.into_iter().for_each(|bad| drop(refused(bad)));
+        for bad in bad {
+            drop(refused(bad));
+        }
         assert_eq!(engine.bot_count(bot, Action::AgentEmailVerified, Outcome::Success), 1);
     }
 }

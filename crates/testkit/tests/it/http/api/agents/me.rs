@@ -56,7 +56,7 @@ on_every_storage!(what_it_told_of_itself_and_whose_it_is_are_shown, |app| {
     {
         use portcullis_kernel::ExposeSecret as _;
         bot.id = made.agent.id.to_string();
-        bot.recovery_key = made.recovery_key.into_secret().expose_secret().to_owned();
+        made.recovery_key.into_secret().expose_secret().clone_into(&mut bot.recovery_key);
     }
     let made = app.client().make_key(&bot, &json!({ "name": "x" })).await.expect(201);
     let issued = app.client().exchange(&bot.id, &made.string("/api_key")).await.expect(200);
