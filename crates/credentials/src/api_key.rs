@@ -206,6 +206,12 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
+    /// What its secret begins with, before anything random.
+    pub fn prefix(&self) -> Option<KeyPrefix> {
+        let prefix = self.hint.get(..self.hint.rfind('_')? + 1)?;
+        KeyPrefix::parse(prefix).ok()
+    }
+
     /// Whether it works.
     pub fn is_live(&self, now: Instant) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)

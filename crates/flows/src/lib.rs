@@ -23,8 +23,8 @@ pub use error::{Fault, Invalid, Limited};
 pub use janitor::Cleaned;
 pub use limits::{Admission, AdmitError, Admitted, AdmittedPage, Charge, LimitClass, LimitError};
 pub use options::{
-    AgentLimits, AgentOptions, EngineOptions, LimitOptions, MailedOptions, RegistrationMode,
-    RegistrationOptions,
+    AgentLimits, AgentOptions, AgentRegistrationLimits, AgentRegistrationOptions, EngineOptions,
+    LimitOptions, MailedOptions, RegistrationMode, RegistrationOptions,
 };
 /// The key that seals private keys at rest, one of an engine's [`Parts`].
 pub use portcullis_tokens::MasterKey;

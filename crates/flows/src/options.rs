@@ -1,3 +1,4 @@
+mod agent_registration;
 mod agents;
 mod limits;
 
@@ -6,6 +7,7 @@ use portcullis_identity::{EmailAddress, EmailRules};
 use portcullis_tokens::{AccessTokenPolicy, KeyPolicy, RefreshPolicy};
 use time::Duration;
 
+pub use agent_registration::{AgentRegistrationLimits, AgentRegistrationOptions};
 pub use agents::AgentOptions;
 pub use limits::{AgentLimits, LimitOptions};
 
@@ -32,6 +34,8 @@ pub struct EngineOptions {
     pub mailed: MailedOptions,
     /// Accounts of agents, their keys and tokens.
     pub agents: AgentOptions,
+    /// Agents that sign themselves up, and people who claim them.
+    pub agent_registration: AgentRegistrationOptions,
     /// How long a sign-in on the pages lasts.
     pub page_session: Duration,
     /// How long audit events are kept.
@@ -115,6 +119,7 @@ impl Default for EngineOptions {
             registration: RegistrationOptions::default(),
             mailed: MailedOptions::default(),
             agents: AgentOptions::default(),
+            agent_registration: AgentRegistrationOptions::default(),
             page_session: Duration::hours(12),
             audit_retention: Duration::days(400),
         }

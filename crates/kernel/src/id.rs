@@ -144,6 +144,14 @@ prefixed_id! {
     RecoveryId, "rcv_"
 }
 prefixed_id! {
+    /// One registration by which an agent signed itself up.
+    RegistrationId, "rgn_"
+}
+prefixed_id! {
+    /// One attempt of a person to claim a registration: one mailed code.
+    ClaimAttemptId, "cla_"
+}
+prefixed_id! {
     /// One resource server: an API that asks this server about keys and tokens.
     ResourceServerId, "rs_"
 }

@@ -65,6 +65,13 @@ impl Scopes {
         Self(self.0.iter().filter(|scope| other.contains(scope)).cloned().collect())
     }
 
+    /// What either set names, this one's first.
+    #[must_use]
+    pub fn joined_with(&self, other: &Self) -> Self {
+        let new = other.0.iter().filter(|scope| !self.contains(scope));
+        Self(self.0.iter().chain(new).cloned().collect())
+    }
+
     /// Whether both name the same scopes, in whatever order.
     pub fn equals(&self, other: &Self) -> bool {
         let set = |scopes: &Self| scopes.0.iter().cloned().collect::<BTreeSet<_>>();
@@ -120,6 +127,7 @@ mod tests {
         assert!(!scopes("a b").equals(&scopes("a")));
         assert_eq!(scopes("c a").shared_with(&scopes("a b c")).to_string(), "c a");
         assert!(scopes("a").shared_with(&scopes("ab")).is_empty());
+        assert_eq!(scopes("c a").joined_with(&scopes("a b")).to_string(), "c a b");
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! What every command asks of the settings, whether it serves or not.
 
+mod agent_registration;
 mod agents;
 
 use std::{fmt::Display, ops::RangeInclusive};
@@ -26,10 +27,12 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     checker.server(settings);
     checker.people(settings);
     checker.agents(settings);
+    checker.agent_registration(settings);
     checker.tokens(settings);
     checker.passwords(settings);
     checker.rate_limits(settings);
     checker.agent_limits(settings);
+    checker.agent_registration_limits(settings);
     checker.problems
 }
 

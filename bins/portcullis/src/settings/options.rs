@@ -1,5 +1,6 @@
 //! From sections to the plain options of the crates that use them.
 
+mod agent_registration;
 mod agents;
 
 use std::num::NonZero;
@@ -41,6 +42,7 @@ impl Settings {
             registration: self.registration(),
             mailed: self.mailed(),
             agents: self.agents(),
+            agent_registration: self.agent_registration(),
             page_session: self.pages.session_ttl.time(),
             audit_retention: self.audit.retention.time(),
         }
@@ -120,6 +122,7 @@ impl Settings {
             ),
             notice: limited(built_in.notice, limits.notice),
             agents: self.agent_limits(),
+            agent_registration: self.agent_registration_limits(),
             known_address_for: limits.known_address_for.time(),
         }
     }

@@ -30,10 +30,14 @@ macro_rules! section {
     };
 }
 
+mod agent_registration;
 mod agents;
 
+pub(super) use agent_registration::{AgentRegistrationLimits, AgentRegistrations};
 pub(crate) use agents::AgentAlgorithm;
-pub(super) use agents::{AgentLimits, AgentRegistration, Agents, OauthLimits, Scope, Tries};
+pub(super) use agents::{
+    AgentLimits, AgentRegistration, Agents, OauthLimits, Prefix, Scope, Tries,
+};
 
 section! {
     /// All settings.
@@ -46,6 +50,7 @@ section! {
         database: Database = Database::default(),
         people: People = People::default(),
         agents: Agents = Agents::default(),
+        agent_registration: AgentRegistrations = AgentRegistrations::default(),
         tokens: Tokens = Tokens::default(),
         refresh: Refresh = Refresh::default(),
         passwords: Passwords = Passwords::default(),
@@ -175,6 +180,7 @@ section! {
         notice: Limit = Limit { limit: 5, window: Span::hours(1) },
         known_address_for: Span = Span::days(30),
         agents: AgentLimits = AgentLimits::default(),
+        agent_registration: AgentRegistrationLimits = AgentRegistrationLimits::default(),
         oauth: OauthLimits = OauthLimits::default(),
     }
 }

@@ -1,6 +1,6 @@
 use portcullis_credentials::{ApiKey, PlainApiKey, PlainRecoveryKey};
 use portcullis_identity::Agent;
-use portcullis_kernel::{Instant, Origin, SecretString, StoreResult};
+use portcullis_kernel::{ExposeSecret, Instant, Origin, Scopes, SecretString, StoreResult};
 use portcullis_storage::{KeyHolder, StorageExt, UnitOfWork};
 use portcullis_tokens::AgentToken;
 
@@ -24,6 +24,17 @@ pub struct AgentCaller {
     pub key: ApiKey,
     /// The token.
     pub token: AgentToken,
+}
+
+/// An agent whose Bearer credential was accepted.
+#[derive(Clone, Debug)]
+pub struct BearerCaller {
+    /// The agent, as stored now.
+    pub agent: Agent,
+    /// The key, or that for which the token was issued.
+    pub key: ApiKey,
+    /// What the credential may be used for.
+    pub scopes: Scopes,
 }
 
 /// Why an agent's credential was not accepted.
@@ -119,21 +130,58 @@ impl Engine {
         origin: &Origin,
         now: Instant,
     ) -> Result<KeyHolder, AgentAuthError> {
-        let presented = presented.ok_or(AgentAuthError::Missing)?;
-        let key = PlainApiKey::parse(presented.secret).ok_or(AgentAuthError::Refused)?;
-        let digest = key.digest();
+        let PresentedBasic { id, secret } = presented.ok_or(AgentAuthError::Missing)?;
+        let holder = self.find_presented(secret)?;
+        if holder.agent.id.to_string() != id {
+            self.uses.note_refusal(&holder.key, "foreign_key", origin, now);
+            return Err(AgentAuthError::Refused);
+        }
+        self.judge_key(holder, origin, now)
+    }
+
+    /// Accepts what an agent presents as a Bearer credential (RFC 6750 §2.1): one of its API keys, or an
+    /// access token. The key of a suspended agent is refused like an unknown one.
+    ///
+    /// # Errors
+    /// [`AgentAuthError`].
+    pub fn authenticate_bearer(
+        &self,
+        presented: SecretString,
+        origin: &Origin,
+    ) -> Result<BearerCaller, AgentAuthError> {
+        // The three parts of a JWT; no secret of ours has a dot.
+        if presented.expose_secret().contains('.') {
+            let caller = self.authenticate_agent(presented.expose_secret(), origin)?;
+            let AgentCaller { agent, key, token } = caller;
+            return Ok(BearerCaller { agent, key, scopes: token.grant.scopes });
+        }
+        let now = self.now();
+        match self.judge_key(self.find_presented(presented)?, origin, now) {
+            Err(AgentAuthError::Suspended) => Err(AgentAuthError::Refused),
+            Err(error) => Err(error),
+            Ok(KeyHolder { agent, key }) => {
+                self.uses.note(&key, origin, now);
+                Ok(BearerCaller { scopes: key.scopes.clone(), agent, key })
+            }
+        }
+    }
+
+    /// The key with this secret, live or not, and its agent.
+    fn find_presented(&self, secret: SecretString) -> Result<KeyHolder, AgentAuthError> {
+        let digest = PlainApiKey::parse(secret).ok_or(AgentAuthError::Refused)?.digest();
         let found = self.storage.read(|uow| uow.agent_access().find_key(&digest));
-        let holder = found.map_err(Fault::from)?.ok_or(AgentAuthError::Refused)?;
+        found.map_err(Fault::from)?.ok_or(AgentAuthError::Refused)
+    }
+
+    fn judge_key(
+        &self,
+        holder: KeyHolder,
+        origin: &Origin,
+        now: Instant,
+    ) -> Result<KeyHolder, AgentAuthError> {
         let KeyHolder { agent, key } = &holder;
-        let wrong = if agent.id.to_string() != presented.id {
-            Some("foreign_key")
-        } else if !key.is_live(now) {
-            Some("dead_key")
-        } else {
-            None
-        };
-        if let Some(why) = wrong {
-            self.uses.note_refusal(key, why, origin, now);
+        if !key.is_live(now) {
+            self.uses.note_refusal(key, "dead_key", origin, now);
             return Err(AgentAuthError::Refused);
         }
         if !agent.is_active() {
@@ -167,12 +215,13 @@ impl Engine {
     }
 }
 
-/// The agent, held against change, if it has the recovery key that it had when its credential was
-/// accepted.
+/// The agent, held against change, if it has the recovery key and the owner that it had when its
+/// credential was accepted: whoever manages it by then is who was asked.
 pub(super) fn hold_unchanged(
     uow: &mut dyn UnitOfWork,
     accepted: &Agent,
 ) -> StoreResult<Option<Agent>> {
     let held = uow.agents().lock(accepted.id)?;
-    Ok(held.filter(|held| held.recovery == accepted.recovery))
+    let same = |held: &Agent| held.recovery == accepted.recovery && held.owner == accepted.owner;
+    Ok(held.filter(same))
 }

@@ -1,5 +1,5 @@
 use portcullis_audit::{Action, Actor};
-use portcullis_credentials::{AllowedNetworks, ApiKey, KeyName, PlainApiKey};
+use portcullis_credentials::{AllowedNetworks, ApiKey, KeyName, KeyPrefix, PlainApiKey};
 use portcullis_identity::Agent;
 use portcullis_kernel::{
     AgentId, ApiKeyId, Field, Instant, InvalidScopes, Origin, Page, Scopes, Slice, codes,
@@ -35,11 +35,12 @@ pub struct CreateKey {
 /// A key that keeps every rule.
 #[derive(Clone, Debug)]
 pub struct NewKey {
-    name: KeyName,
-    scopes: Scopes,
-    life: Option<Duration>,
-    networks: AllowedNetworks,
-    rate_limit: Option<u32>,
+    pub(crate) name: KeyName,
+    pub(crate) prefix: KeyPrefix,
+    pub(crate) scopes: Scopes,
+    pub(crate) life: Option<Duration>,
+    pub(crate) networks: AllowedNetworks,
+    pub(crate) rate_limit: Option<u32>,
 }
 
 /// A rotation as it came in.
@@ -160,7 +161,15 @@ impl Engine {
         });
         let scopes = scopes.unwrap_or_else(|| self.options.agents.default_scopes.clone());
         let networks = networks.unwrap_or_default();
-        judge.finish(name.map(|name| NewKey { name, scopes, life: days, networks, rate_limit }))
+        let prefix = self.options.agents.key_prefix.clone();
+        judge.finish(name.map(|name| NewKey {
+            name,
+            prefix,
+            scopes,
+            life: days,
+            networks,
+            rate_limit,
+        }))
     }
 
     /// Makes a key for an agent, if it is still what it was when it was accepted or looked up: a recovery
@@ -285,6 +294,8 @@ impl Engine {
         let old = old.filter(|old| old.agent == agent.id && old.is_live(now));
         let old = old.ok_or(KeyError::NotFound)?;
         let new = NewKey {
+            // Of the same kind, whatever a new key would begin with by now.
+            prefix: old.prefix().unwrap_or_else(|| self.options.agents.key_prefix.clone()),
             name: old.name,
             scopes: old.scopes,
             life: old.expires_at.map(|end| end - old.created_at),
@@ -312,9 +323,15 @@ impl Engine {
         Ok(created)
     }
 
-    fn make_key(&self, agent: AgentId, new: NewKey, now: Instant) -> Result<CreatedKey, Fault> {
+    /// A key with a secret of its own, which nobody has stored yet.
+    pub(crate) fn make_key(
+        &self,
+        agent: AgentId,
+        new: NewKey,
+        now: Instant,
+    ) -> Result<CreatedKey, Fault> {
         let entropy = self.entropy.as_ref();
-        let secret = PlainApiKey::generate(&self.options.agents.key_prefix, entropy)?;
+        let secret = PlainApiKey::generate(&new.prefix, entropy)?;
         let key = ApiKey {
             id: ApiKeyId::generate(entropy)?,
             agent,
@@ -333,7 +350,7 @@ impl Engine {
         Ok(CreatedKey { key, secret })
     }
 
-    fn key_event(
+    pub(crate) fn key_event(
         &self,
         action: Action,
         actor: Actor,

@@ -22,7 +22,7 @@ pub use address::{
     AgentEmailError, AgentTokenError, ChangeAgentEmail, PresentedAgentToken, ReadAgentToken,
 };
 pub use admit::{AdmitAgentError, AdmittedAgent, AgentLimit};
-pub use authenticate::{AgentAuthError, AgentCaller, PresentedBasic};
+pub use authenticate::{AgentAuthError, AgentCaller, BearerCaller, PresentedBasic};
 pub use authorize::{NotYours, authorize_agent, authorize_own_key, check_agent_id};
 pub use directory::{DirectoryInput, ProfileChange, ProfileInput};
 pub use exchange::{ExchangeError, IssuedAgentToken, WantedToken};

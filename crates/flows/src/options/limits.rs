@@ -1,6 +1,8 @@
 use portcullis_limits::Policy;
 use time::Duration;
 
+use super::AgentRegistrationLimits;
+
 /// The rate limits of every surface.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitOptions {
@@ -28,6 +30,8 @@ pub struct LimitOptions {
     pub notice: Policy,
     /// The limits of agents and of those who ask about their credentials.
     pub agents: AgentLimits,
+    /// The limits of agents that sign themselves up.
+    pub agent_registration: AgentRegistrationLimits,
     /// How long an address from which a user signed in is not bound by `sign_in_failures`.
     pub known_address_for: Duration,
 }
@@ -53,6 +57,7 @@ impl Default for LimitOptions {
                 .closed_on_failure(),
             notice: Policy::new("mail.notice", 5, Duration::HOUR).closed_on_failure(),
             agents: AgentLimits::default(),
+            agent_registration: AgentRegistrationLimits::default(),
             known_address_for: Duration::days(30),
         }
     }

@@ -1,19 +1,22 @@
 use std::ops::RangeInclusive;
 
 use portcullis_flows::oauth::is_resource;
-use portcullis_kernel::Scopes;
+use portcullis_kernel::{InvalidScopes, Scopes};
 
 use super::{Checker, DAY, LONGEST, SECOND};
 use crate::settings::{
-    sections::{Limit, Scope, Settings},
+    sections::{Limit, Prefix, Scope, Settings},
     span::Span,
     text::List,
 };
 
 /// What other secrets begin with: one that begins like it would be taken for it.
-const TAKEN: [&str; 9] = ["rk_", "evt_", "uvt_", "rst_", "udt_", "inv_", "rss_", "pst_", "rt_"];
+const TAKEN: [&str; 13] = [
+    "rk_", "evt_", "uvt_", "rst_", "udt_", "inv_", "rss_", "pst_", "rt_", "clm_", "cvt_", "crt_",
+    "art_",
+];
 /// A code has six digits: with more tries some would be guessed.
-const TRIES: RangeInclusive<u32> = 1..=10;
+pub(super) const TRIES: RangeInclusive<u32> = 1..=10;
 
 impl Checker<'_> {
     pub(super) fn agents(&mut self, settings: &Settings) {
@@ -24,11 +27,7 @@ impl Checker<'_> {
             self.refuse("agents.audience", text);
         }
         self.within("agents.token_ttl", agents.token_ttl, SECOND..=DAY);
-        let prefix = agents.key_prefix.0.as_str();
-        if TAKEN.contains(&prefix) {
-            let text = format!("must not be {prefix}, which secrets of another kind begin with");
-            self.refuse("agents.key_prefix", text);
-        }
+        self.prefix("agents.key_prefix", &agents.key_prefix);
         self.scopes(&agents.scopes, agents.default_scopes.as_ref());
         self.within("agents.max_keys", agents.max_keys, 1..=10_000);
         self.within("agents.keep_dead_keys", agents.keep_dead_keys, DAY..=LONGEST);
@@ -42,8 +41,15 @@ impl Checker<'_> {
         self.within("agents.known_network_for", agents.known_network_for, DAY..=LONGEST);
     }
 
+    pub(super) fn prefix(&mut self, key: &str, prefix: &Prefix) {
+        let prefix = prefix.0.as_str();
+        if TAKEN.contains(&prefix) {
+            let text = format!("must not be {prefix}, which secrets of another kind begin with");
+            self.refuse(key, text);
+        }
+    }
+
     fn scopes(&mut self, all: &List<Scope>, default: Option<&List<Scope>>) {
-        let set = |list: &List<Scope>| Scopes::new(list.0.iter().map(|scope| &scope.0));
         let all = match set(all) {
             Ok(all) => all,
             Err(error) => return self.refuse("agents.scopes", error.to_string()),
@@ -79,4 +85,8 @@ impl Checker<'_> {
         ];
         self.limits(&tables);
     }
+}
+
+pub(super) fn set(list: &List<Scope>) -> Result<Scopes, InvalidScopes> {
+    Scopes::new(list.0.iter().map(|scope| &scope.0))
 }

@@ -62,7 +62,7 @@ impl Settings {
 }
 
 /// Lists that no set can be made of are refused before.
-fn set(list: &List<Scope>) -> Scopes {
+pub(super) fn set(list: &List<Scope>) -> Scopes {
     Scopes::new(list.0.iter().map(|scope| &scope.0)).unwrap_or_default()
 }
 

@@ -82,6 +82,13 @@ choice! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Prefix(pub(crate) KeyPrefix);
 
+impl Prefix {
+    /// A built-in prefix, which is one as a test says.
+    pub(super) fn built_in(text: &str) -> Self {
+        Self(KeyPrefix::parse(text).unwrap_or_default())
+    }
+}
+
 impl FromStr for Prefix {
     type Err = String;
 
@@ -103,7 +110,7 @@ text_setting!(Prefix);
 pub(crate) struct Scope(pub(crate) String);
 
 impl Scope {
-    fn list<const N: usize>(names: [&str; N]) -> List<Self> {
+    pub(super) fn list<const N: usize>(names: [&str; N]) -> List<Self> {
         List(names.into_iter().map(|name| Self(name.to_owned())).collect())
     }
 }

@@ -16,7 +16,7 @@ fn every_profile_is_known_here() {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
     names.sort();
-    assert_eq!(names, ["conformance.toml", "fluxra.toml", "vidivo.toml"]);
+    assert_eq!(names, ["conformance.toml", "fluxra.toml", "vidivo.toml", "vidjutsu.toml"]);
 }
 
 #[test]
@@ -35,5 +35,16 @@ fn agents_have_the_times_and_scopes_of_their_documentation() {
         assert_eq!(seconds.map(time::Duration::whole_seconds), [3600, 3600, 900], "{name}");
         let scopes = "messages:read messages:write conversations:read presence:update";
         assert_eq!(agents.default_scopes.to_string(), scopes, "{name}");
+    }
+}
+
+#[test]
+fn registrations_have_the_scopes_and_prefixes_of_their_documentation() {
+    for name in ["conformance.toml", "vidjutsu.toml"] {
+        let options = profile(name).agent_registration;
+        assert_eq!(options.pre_claim_scopes.to_string(), "api.read", "{name}");
+        assert_eq!(options.post_claim_scopes.to_string(), "api.read api.write", "{name}");
+        assert_eq!(options.anonymous_prefix.as_str(), "vj_anon_", "{name}");
+        assert_eq!(options.claimed_prefix.as_str(), "vj_live_", "{name}");
     }
 }
