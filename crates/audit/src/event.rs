@@ -106,6 +106,16 @@ actions! {
     AgentDisowned = "agent.disowned",
     /// An agent was erased.
     AgentDeleted = "agent.deleted",
+    /// A person claimed an agent that signed itself up; or, failed, wrong codes used up their tries.
+    AgentClaimed = "registration.claimed",
+    /// A code to claim an agent was asked for; failed when too many went to the address of late.
+    ClaimAsked = "registration.claim_asked",
+    /// A code to claim an agent was mailed.
+    ClaimCodeSent = "registration.code_sent",
+    /// A person said that an agent is not theirs, and perhaps reported it.
+    ClaimDenied = "registration.denied",
+    /// A person undid a claim by the link in the mail that told of it.
+    ClaimUndone = "registration.undone",
     /// A token of an agent from a network where it got none for a day.
     TokenIssued = "agent.token_issued",
     /// A dead, foreign or misused API key or access token of an agent was refused; told once a day for

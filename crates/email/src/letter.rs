@@ -165,6 +165,32 @@ pub enum Content {
         /// Its id.
         agent: String,
     },
+    /// The code that claims an agent that signed itself up.
+    ClaimCode {
+        /// Its id.
+        agent: String,
+        /// The network from which it signed up.
+        asked_from: Option<String>,
+        /// What it may do once it is claimed, with spaces between.
+        scopes: String,
+        /// Six digits.
+        code: Carried,
+        /// When the code dies.
+        #[serde(with = "time::serde::timestamp")]
+        expires_at: Instant,
+    },
+    /// An agent was claimed.
+    AgentClaimed {
+        /// Its id.
+        agent: String,
+        /// What it may do now, with spaces between.
+        scopes: String,
+        /// `crt_…`: undoes it.
+        token: Carried,
+        /// When the link dies.
+        #[serde(with = "time::serde::timestamp")]
+        expires_at: Instant,
+    },
     /// An agent was erased.
     AgentDeleted {
         /// The name the agent gave itself.
@@ -209,6 +235,8 @@ impl Content {
             Self::AgentRecovered { .. } => "agent_recovered",
             Self::AgentEmailChangeAsked { .. } => "agent_email_change_asked",
             Self::AgentEmailChanged { .. } => "agent_email_changed",
+            Self::ClaimCode { .. } => "claim_code",
+            Self::AgentClaimed { .. } => "agent_claimed",
             Self::AgentDeleted { .. } => "agent_deleted",
             Self::Test {} => "test",
         }
@@ -232,6 +260,26 @@ pub struct Request {
     /// Recovery: the one agent that it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Claim: the attempt and its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<ClaimCode>,
+}
+
+/// A code to claim an agent, which is told only to somebody who could claim by it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClaimCode {
+    /// The attempt.
+    pub attempt: String,
+    /// Six digits.
+    pub code: Carried,
+}
+
+impl Request {
+    /// A request for a mail that says nothing but who asks.
+    pub fn new(kind: RequestKind, canonical: &str, asked: Asked) -> Self {
+        let email = canonical.to_owned();
+        Self { kind, email, asked, recovery: None, agent: None, claim: None }
+    }
 }
 
 /// What can be asked for by an address.
@@ -247,6 +295,8 @@ pub enum RequestKind {
     AgentVerification,
     /// A mail with the codes that recover agents.
     Recovery,
+    /// A mail with the code that claims an agent.
+    ClaimCode,
 }
 
 impl RequestKind {
@@ -257,6 +307,7 @@ impl RequestKind {
             Self::Reset => "reset_request",
             Self::AgentVerification => "agent_verification_request",
             Self::Recovery => "recovery_request",
+            Self::ClaimCode => "claim_code_request",
         }
     }
 }

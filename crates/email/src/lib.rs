@@ -10,7 +10,9 @@ mod outbox;
 pub mod ports;
 mod templates;
 
-pub use letter::{Asked, Carried, Content, Letter, Parcel, RecoverableAgent, Request, RequestKind};
+pub use letter::{
+    Asked, Carried, ClaimCode, Content, Letter, Parcel, RecoverableAgent, Request, RequestKind,
+};
 pub use message::{InboxMessage, Message};
 pub use outbox::{OutboxEntry, deferred_for, retry_after};
 pub use templates::{Branding, TemplateError, Templates};

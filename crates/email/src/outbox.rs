@@ -1,5 +1,6 @@
 use portcullis_kernel::{
-    AgentId, EmailChangeId, Instant, InvitationId, MailId, RecoveryId, TokenDigest, UserId,
+    AgentId, ClaimAttemptId, EmailChangeId, Instant, InvitationId, MailId, RecoveryId, TokenDigest,
+    UserId,
 };
 use time::Duration;
 
@@ -27,6 +28,8 @@ pub struct OutboxEntry {
     pub agent_token: Option<TokenDigest>,
     /// It goes when this request for recovery codes goes, or is closed.
     pub recovery: Option<RecoveryId>,
+    /// It goes when this attempt to claim an agent goes.
+    pub claim: Option<ClaimAttemptId>,
     /// The sealed [`Parcel`](crate::Parcel).
     pub sealed: Vec<u8>,
     /// The id of the master key that sealed it.

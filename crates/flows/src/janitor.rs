@@ -26,7 +26,8 @@ pub struct Cleaned {
     pub keys: u64,
     /// Mailed tokens, codes and invitations that expired.
     pub mailed: u64,
-    /// API keys that have been dead for long, and networks that agents no longer work from.
+    /// Agents that nobody claimed, attempts to claim them, API keys that have been dead for long, and
+    /// networks that agents no longer work from.
     pub agents: u64,
     /// Access tokens that need not be remembered as dead.
     pub spent_tokens: u64,
@@ -57,7 +58,9 @@ impl Engine {
                 + self.in_batches(|uow| uow.invitations().delete_expired(now, BATCH))?
                 + self.in_batches(|uow| uow.agent_tokens().delete_expired(now, BATCH))?
                 + self.in_batches(|uow| uow.recoveries().delete_expired(now, BATCH))?,
-            agents: self.in_batches(|uow| uow.api_keys().delete_dead(keys_before, BATCH))?
+            agents: self.erase_unclaimed(now)?
+                + self.in_batches(|uow| uow.registrations().delete_dead_attempts(now, BATCH))?
+                + self.in_batches(|uow| uow.api_keys().delete_dead(keys_before, BATCH))?
                 + self
                     .in_batches(|uow| uow.agent_networks().delete_before(networks_before, BATCH))?,
             spent_tokens: self.in_batches(|uow| uow.spent_tokens().delete_expired(now, BATCH))?,

@@ -16,6 +16,7 @@ pub mod mail;
 pub mod oauth;
 mod options;
 pub mod people;
+pub mod registration;
 mod rows;
 
 pub use engine::{Engine, Parts};

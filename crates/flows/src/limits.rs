@@ -36,6 +36,8 @@ pub enum LimitClass {
     Recover,
     /// Any other route of agents.
     AgentAnonymous,
+    /// Any route of agents that sign themselves up.
+    AgentRegistration,
     /// Any other route of OAuth.
     OAuthAnonymous,
 }
@@ -130,6 +132,7 @@ impl Engine {
             LimitClass::Recovery => &limits.agents.recovery,
             LimitClass::Recover => &limits.agents.recover,
             LimitClass::AgentAnonymous => &limits.agents.anonymous,
+            LimitClass::AgentRegistration => &limits.agent_registration.requests,
             LimitClass::OAuthAnonymous => &limits.agents.oauth_anonymous,
         }
     }
@@ -173,6 +176,17 @@ impl Engine {
     ) -> Result<Option<Standing>, LimitError> {
         let policy = *self.class(class);
         self.count(BucketKey::address(&policy, AddressKey::from(client)), policy, origin)
+    }
+
+    /// Counts one event of the whole service. Refuses nobody: an operator is told when there are more
+    /// than expected, once until there are fewer again.
+    pub(crate) fn watch(&self, policy: Policy, origin: &Origin) {
+        let Admission::Ask(charge) = self.ask(BucketKey::everybody(&policy), policy) else {
+            return;
+        };
+        if let Err(error @ LimitError::Exceeded(_)) = self.charge(&charge, origin) {
+            self.alarm.raise(policy.name, &error);
+        }
     }
 
     /// Asks the database what memory could not tell.

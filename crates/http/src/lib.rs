@@ -10,6 +10,7 @@ mod meta;
 mod oauth;
 mod pages;
 mod people;
+mod registration;
 mod server;
 mod surfaces;
 

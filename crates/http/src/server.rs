@@ -73,9 +73,8 @@ pub struct HttpOptions {
 impl AppState {
     /// The state of a server with these options.
     pub fn new(engine: Arc<Engine>, entropy: Arc<dyn Entropy>, options: &HttpOptions) -> Self {
-        let scopes = &engine.options().agents.scopes;
         Self {
-            discovery: Discovery::new(&options.public_url, &options.service_name, scopes),
+            discovery: Discovery::new(&options.public_url, &options.service_name, engine.options()),
             engine,
             entropy,
             blocking: Blocking::new(

@@ -3,7 +3,7 @@ use utoipa::openapi::{
     security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use crate::{admin, agents, kit::Routes, meta, oauth, pages, people};
+use crate::{admin, agents, kit::Routes, meta, oauth, pages, people, registration};
 
 /// Every surface; a new one adds a line. Order matters where one prefix holds another.
 pub(crate) fn routes() -> Routes {
@@ -12,6 +12,7 @@ pub(crate) fn routes() -> Routes {
     meta::mount(&mut routes);
     people::mount(&mut routes);
     agents::mount(&mut routes);
+    registration::mount(&mut routes);
     oauth::mount(&mut routes);
     pages::mount(&mut routes);
     admin::mount(&mut routes);
@@ -31,7 +32,11 @@ pub fn openapi() -> String {
     let (bearer, basic) = (HttpAuthScheme::Bearer, HttpAuthScheme::Basic);
     let schemes = [
         ("access_token", scheme(bearer.clone(), "A person's access token.")),
-        ("agent_token", scheme(bearer, "An agent's access token.")),
+        ("agent_token", scheme(bearer.clone(), "An agent's access token.")),
+        (
+            "registered_key",
+            scheme(bearer, "An API key of an agent, or an access token got for it."),
+        ),
         ("api_key", scheme(basic.clone(), "An agent's id and one of its API keys.")),
         ("recovery_key", scheme(basic.clone(), "An agent's id and its recovery key.")),
         ("resource_server", scheme(basic, "A resource server's id and secret.")),

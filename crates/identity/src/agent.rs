@@ -168,6 +168,24 @@ impl Agent {
         }
     }
 
+    /// The account of an agent that signed itself up and told nothing of itself: without a recovery key,
+    /// under a name made of its id.
+    pub fn signed_up(id: AgentId, now: Instant) -> Self {
+        let digits: String = id.to_string().chars().skip(AgentId::PREFIX.len()).take(8).collect();
+        Self {
+            id,
+            name: AgentName(format!("agent-{digits}")),
+            metadata: AgentMetadata::default(),
+            email: None,
+            pending_email: None,
+            recovery: None,
+            status: AgentStatus::Active,
+            owner: None,
+            profile: Profile::default(),
+            created_at: now,
+        }
+    }
+
     /// Whether the account may be used.
     pub fn is_active(&self) -> bool {
         self.status == AgentStatus::Active
@@ -236,6 +254,14 @@ mod tests {
         let text = Some("🦀".repeat(200));
         let large = AgentMetadata { description: text.clone(), owner: text.clone(), version: text };
         assert_eq!(large.check(), Err(InvalidMetadata::TooLarge));
+    }
+
+    #[test]
+    fn an_agent_that_signed_itself_up_has_a_name_like_any_other() {
+        let id = "agt_0123456789abcdef0123456789abcdef".parse().unwrap();
+        let agent = Agent::signed_up(id, Instant::UNIX_EPOCH);
+        assert_eq!(agent.name, AgentName::parse("agent-01234567").unwrap());
+        assert!(agent.recovery.is_none() && agent.is_active());
     }
 
     #[test]

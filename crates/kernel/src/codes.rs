@@ -51,3 +51,23 @@ pub const UNSUPPORTED_GRANT_TYPE: &str = "unsupported_grant_type";
 pub const INVALID_SCOPE: &str = "invalid_scope";
 /// OAuth: a resource for which no token is issued (RFC 8707 §2).
 pub const INVALID_TARGET: &str = "invalid_target";
+/// A type of registration that is not offered (auth.md).
+pub const UNSUPPORTED_TYPE: &str = "unsupported_type";
+/// A type of assertion that is not offered (auth.md).
+pub const UNSUPPORTED_ASSERTION_TYPE: &str = "unsupported_assertion_type";
+/// A type of credential that is not offered (auth.md).
+pub const UNSUPPORTED_CREDENTIAL_TYPE: &str = "unsupported_credential_type";
+/// A claim token that is unknown or expired.
+pub const INVALID_CLAIM_TOKEN: &str = "invalid_claim_token";
+/// A code to claim an agent that is wrong.
+pub const OTP_INVALID: &str = "otp_invalid";
+/// A code to claim an agent that is expired, was tried too often, or was never mailed.
+pub const OTP_EXPIRED: &str = "otp_expired";
+/// A registration that was claimed before.
+pub const ALREADY_CLAIMED: &str = "already_claimed";
+/// A registration that the person refused, or may not claim.
+pub const CLAIM_DENIED: &str = "claim_denied";
+/// A registration that another address than the named one may claim.
+pub const EMAIL_MISMATCH: &str = "email_mismatch";
+/// A registration for which no more codes are mailed.
+pub const CODES_EXHAUSTED: &str = "codes_exhausted";

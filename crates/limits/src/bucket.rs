@@ -14,6 +14,11 @@ impl BucketKey {
         Self(format!("{}|ip|{address}", policy.name))
     }
 
+    /// The bucket of all together.
+    pub fn everybody(policy: &Policy) -> Self {
+        Self(format!("{}|all", policy.name))
+    }
+
     /// The bucket of a principal, by its id.
     pub fn principal(policy: &Policy, id: impl std::fmt::Display) -> Self {
         Self(format!("{}|id|{id}", policy.name))

@@ -15,8 +15,8 @@ use portcullis_audit::{Action, Outcome};
 use portcullis_credentials::{KeyName, MailedKind, PasswordHash};
 use portcullis_identity::{AgentName, AgentStatus, Description, DisplayName, Role, UserStatus};
 use portcullis_kernel::{
-    AgentId, ApiKeyId, AuditEventId, CodeMac, EmailChangeId, InvitationId, MailId, RecoveryId,
-    ResourceServerId, SessionId, TokenDigest, TokenId, UserId,
+    AgentId, ApiKeyId, AuditEventId, ClaimAttemptId, CodeMac, EmailChangeId, InvitationId, MailId,
+    RecoveryId, RegistrationId, ResourceServerId, SessionId, TokenDigest, TokenId, UserId,
 };
 use portcullis_limits::BucketKey;
 use portcullis_tokens::{Algorithm, KeyPurpose, PublicJwk};
@@ -104,6 +104,8 @@ parsed! {
     AgentId: "agent id",
     ApiKeyId: "API key id",
     RecoveryId: "recovery request id",
+    RegistrationId: "registration id",
+    ClaimAttemptId: "claim attempt id",
     TokenId: "token id",
     ResourceServerId: "resource server id",
     Role: "role",

@@ -22,6 +22,7 @@ pub use portcullis_identity::ports::{
 };
 use portcullis_kernel::{ApiKeyId, StoreError, StoreResult, TokenDigest, TokenId};
 pub use portcullis_limits::ports::RateLimitRepository;
+pub use portcullis_registration::ports::RegistrationRepository;
 pub use portcullis_tokens::ports::{SessionRepository, SigningKeyRepository, SpentTokenRepository};
 
 #[cfg(feature = "memory")]
@@ -91,6 +92,8 @@ pub trait UnitOfWork {
     fn agent_networks(&mut self) -> &mut dyn AgentNetworkRepository;
     /// Recovery codes.
     fn recoveries(&mut self) -> &mut dyn RecoveryRepository;
+    /// Registrations by which agents signed themselves up.
+    fn registrations(&mut self) -> &mut dyn RegistrationRepository;
     /// Access tokens that are dead before their time.
     fn spent_tokens(&mut self) -> &mut dyn SpentTokenRepository;
     /// Resource servers.

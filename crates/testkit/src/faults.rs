@@ -10,8 +10,9 @@ use portcullis_storage::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
     AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
     KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
-    SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork, UserRepository,
+    RateLimitRepository, RecoveryRepository, RegistrationRepository, ResourceServerRepository,
+    SessionRepository, SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork,
+    UserRepository,
 };
 
 mod broken;
@@ -191,6 +192,7 @@ impl UnitOfWork for FaultyUnit<'_> {
         agent_tokens: AgentTokenRepository,
         agent_networks: AgentNetworkRepository,
         recoveries: RecoveryRepository,
+        registrations: RegistrationRepository,
         spent_tokens: SpentTokenRepository,
         resource_servers: ResourceServerRepository,
         invitations: InvitationRepository,

@@ -1,15 +1,17 @@
 //! The files of `crates/email/templates`.
 
 /// What a kind of letter has: `<kind>.txt` and `<kind>.html`.
-pub(super) const KINDS: [&str; 20] = [
+pub(super) const KINDS: [&str; 22] = [
     "account_deleted",
     "account_reclaimed",
+    "agent_claimed",
     "agent_deleted",
     "agent_email_change_asked",
     "agent_email_changed",
     "agent_recovered",
     "agent_recovery_codes",
     "agent_verify_email",
+    "claim_code",
     "confirm_deletion",
     "confirm_new_email",
     "email_change_asked",
@@ -31,11 +33,13 @@ macro_rules! files {
 }
 
 /// Every template by its file name.
-pub(super) const FILES: [(&str, &str); 43] = files![
+pub(super) const FILES: [(&str, &str); 47] = files![
     "account_deleted.html",
     "account_deleted.txt",
     "account_reclaimed.html",
     "account_reclaimed.txt",
+    "agent_claimed.html",
+    "agent_claimed.txt",
     "agent_deleted.html",
     "agent_deleted.txt",
     "agent_email_change_asked.html",
@@ -48,6 +52,8 @@ pub(super) const FILES: [(&str, &str); 43] = files![
     "agent_recovery_codes.txt",
     "agent_verify_email.html",
     "agent_verify_email.txt",
+    "claim_code.html",
+    "claim_code.txt",
     "confirm_deletion.html",
     "confirm_deletion.txt",
     "confirm_new_email.html",

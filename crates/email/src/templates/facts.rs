@@ -71,9 +71,7 @@ impl Facts {
                 self.end(asked_at, *expires_at);
             }
             Content::ConfirmNewEmail { code, expires_at } => {
-                let code = code.expose_secret().to_owned();
-                self.put("code", code.as_str());
-                self.carries = Carries::Codes(vec![code]);
+                self.code(code);
                 self.end(asked_at, *expires_at);
             }
             Content::AccountReclaimed { opened_at, opened_from, token } => {
@@ -109,6 +107,19 @@ impl Facts {
                 self.agent(name, agent);
                 self.put("keys_revoked", *keys_revoked);
             }
+            Content::ClaimCode { agent, asked_from, scopes, code, expires_at } => {
+                self.put("agent_id", agent.as_str());
+                self.put("asked_from", asked_from.clone());
+                self.put("scopes", scopes.as_str());
+                self.code(code);
+                self.end(asked_at, *expires_at);
+            }
+            Content::AgentClaimed { agent, scopes, token, expires_at } => {
+                self.put("agent_id", agent.as_str());
+                self.put("scopes", scopes.as_str());
+                self.act(format!("{origin}/claim/undo?token="), token);
+                self.end(asked_at, *expires_at);
+            }
             Content::AgentEmailChangeAsked { name, agent }
             | Content::AgentEmailChanged { name, agent }
             | Content::AgentDeleted { name, agent } => self.agent(name, agent),
@@ -133,6 +144,12 @@ impl Facts {
         self.put("agents", agents.iter().map(listed).collect::<Vec<_>>());
         let codes = agents.iter().map(|agent| agent.code.expose_secret().to_owned());
         self.carries = Carries::Codes(codes.collect());
+    }
+
+    fn code(&mut self, code: &Carried) {
+        let code = code.expose_secret().to_owned();
+        self.put("code", code.as_str());
+        self.carries = Carries::Codes(vec![code]);
     }
 
     fn act(&mut self, until_token: String, token: &Carried) {

@@ -76,9 +76,29 @@ fn of_agents() -> Vec<Content> {
         |agents| Content::AgentRecoveryCodes { agents, expires_at: after(Duration::minutes(15)) };
     let recovered =
         |keys_revoked| Content::AgentRecovered { name: name(), agent: agent(), keys_revoked };
-    let (token, expires_at) = (token("evt_"), after(Duration::HOUR));
+    let verification = token("evt_");
+    let claim = |asked_from: Option<&str>| Content::ClaimCode {
+        agent: agent(),
+        asked_from: asked_from.map(str::to_owned),
+        scopes: "api.read api.write".to_owned(),
+        code: SecretString::from("271864").into(),
+        expires_at: after(Duration::minutes(10)),
+    };
     vec![
-        Content::AgentVerifyEmail { name: name(), agent: agent(), token, expires_at },
+        Content::AgentVerifyEmail {
+            name: name(),
+            agent: agent(),
+            token: verification,
+            expires_at: after(Duration::HOUR),
+        },
+        claim(Some("198.51.100.0/24")),
+        claim(None),
+        Content::AgentClaimed {
+            agent: agent(),
+            scopes: "api.read api.write".to_owned(),
+            token: token("crt_"),
+            expires_at: after(Duration::days(30)),
+        },
         codes(vec![night_watch, build_bot()]),
         codes(vec![build_bot()]),
         recovered(false),

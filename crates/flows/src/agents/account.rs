@@ -114,7 +114,7 @@ impl Engine {
 }
 
 /// Erases an agent. Its audit events stay, under its id, without the network addresses.
-fn erase_agent(uow: &mut dyn UnitOfWork, id: AgentId) -> Result<(), Fault> {
+pub(crate) fn erase_agent(uow: &mut dyn UnitOfWork, id: AgentId) -> Result<(), Fault> {
     uow.agents().delete(id)?;
     // After the rows: whatever ended one of them beside this has written its event by then.
     uow.audit().pseudonymise_agent(id)?;
@@ -130,19 +130,29 @@ pub(crate) fn disown_agents(
 ) -> Result<(), Fault> {
     for agent in uow.agents().list_owned(owner)? {
         let held = uow.agents().lock(agent.id)?;
-        let Some(mut agent) = held.filter(|agent| agent.owner == Some(owner)) else { continue };
-        agent.owner = None;
-        agent.recovery = None;
-        agent.email = None;
-        agent.pending_email = None;
-        // Nobody is left who could take it out of the directory.
-        agent.profile.visibility = Visibility::Private;
-        uow.agents().update(&agent)?;
-        uow.api_keys().revoke_all(agent.id, now)?;
-        uow.agent_tokens().remove_open(agent.id)?;
-        uow.recoveries().remove_open_codes(agent.id)?;
+        let Some(agent) = held.filter(|agent| agent.owner == Some(owner)) else { continue };
+        strip_agent(uow, agent.clone(), now)?;
         let event = engine.event(Action::AgentDisowned, Actor::System, &Origin::local(), now)?;
         uow.audit().append(&event.about_agent(agent.id))?;
     }
+    Ok(())
+}
+
+/// Takes from a [locked](portcullis_storage::AgentRepository::lock) agent its owner and every credential.
+pub(crate) fn strip_agent(
+    uow: &mut dyn UnitOfWork,
+    mut agent: Agent,
+    now: Instant,
+) -> StoreResult<()> {
+    agent.owner = None;
+    agent.recovery = None;
+    agent.email = None;
+    agent.pending_email = None;
+    // Nobody is left who could take it out of the directory.
+    agent.profile.visibility = Visibility::Private;
+    uow.agents().update(&agent)?;
+    uow.api_keys().revoke_all(agent.id, now)?;
+    uow.agent_tokens().remove_open(agent.id)?;
+    uow.recoveries().remove_open_codes(agent.id)?;
     Ok(())
 }

@@ -16,8 +16,8 @@ mod register;
 mod tokens;
 pub(crate) mod uses;
 
-pub(crate) use account::disown_agents;
 pub use account::{DeletedAgent, MissingAgent, OwnAgentError};
+pub(crate) use account::{disown_agents, erase_agent, strip_agent};
 pub use address::{
     AgentEmailError, AgentTokenError, ChangeAgentEmail, PresentedAgentToken, ReadAgentToken,
 };

@@ -154,12 +154,11 @@ impl Engine {
         agent: Option<AgentId>,
         origin: &Origin,
     ) -> Result<OutboxEntry, Fault> {
+        let asked = Asked::by(origin, request.created_at);
         let parcel = Parcel::Request(Request {
-            kind: RequestKind::Recovery,
-            email: request.email.clone(),
-            asked: Asked::by(origin, request.created_at),
             recovery: Some(request.id.to_string()),
             agent: agent.map(|agent| agent.to_string()),
+            ..Request::new(RequestKind::Recovery, &request.email, asked)
         });
         let mut mail = self.mail(&parcel, request.created_at, request.expires_at)?;
         mail.recovery = Some(request.id);

@@ -41,6 +41,7 @@ impl Engine {
             agent: None,
             agent_token: None,
             recovery: None,
+            claim: None,
             sealed: self.seal_parcel(id, parcel)?,
             sealed_by: self.master_key.id(),
             created_at: now,
@@ -191,6 +192,20 @@ impl Engine {
             &[of(limits.verification_mail), of(limits.verification_mail_long)],
             now,
         )
+    }
+
+    /// Whether one more code to claim an agent may be mailed to an address, over all registrations.
+    /// Counts it if so.
+    pub(crate) fn allows_claim_code(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        canonical: &str,
+        now: Instant,
+    ) -> StoreResult<bool> {
+        let limits = &self.options.limits.agent_registration;
+        let of = |policy: Policy| (BucketKey::mailbox(&policy, canonical), policy);
+        let buckets = [limits.code_mail, limits.code_mail_long, limits.code_mail_longest].map(of);
+        self.allows_mail(uow, &buckets, now)
     }
 
     /// Whether one more mail to set a password may go to an address. Counts it if so.

@@ -73,9 +73,8 @@ impl Engine {
         let now = self.now();
         let kind = ask.kind;
         let asked = Asked::by(origin, now);
-        let email = ask.email.as_str().to_owned();
         let life = self.life_of_request(kind);
-        let parcel = Parcel::Request(Request { kind, email, asked, recovery: None, agent: None });
+        let parcel = Parcel::Request(Request::new(kind, ask.email.as_str(), asked));
         let entry = self.mail(&parcel, now, now + life)?;
         Ok(self.storage.transact(|uow| uow.outbox().insert(&entry))?)
     }
@@ -108,6 +107,7 @@ impl Engine {
             }
             RequestKind::AgentVerification => self.fulfil_for_agents(uow, entry, request, now),
             RequestKind::Recovery => self.fulfil_recovery(uow, entry, request, now),
+            RequestKind::ClaimCode => self.fulfil_claim_code(uow, entry, request, now),
             // Of a later version; such a parcel is not read as a request here.
             _ => Ok(()),
         })

@@ -1,4 +1,4 @@
-use portcullis_identity::ResourceServer;
+use portcullis_identity::{Agent, ResourceServer};
 use portcullis_kernel::{ApiKeyId, Instant, SecretString, TokenId, UserId};
 
 use super::look::Found;
@@ -99,7 +99,7 @@ impl Engine {
                     token_id: None,
                     key: Some(key.id),
                     owner: holder.agent.owner,
-                    email_verified: holder.agent.email.is_some(),
+                    email_verified: has_proven_address(&holder.agent),
                 }
             }
             Found::Agent(holder, token) => Active {
@@ -114,7 +114,7 @@ impl Engine {
                 token_id: Some(token.id),
                 key: Some(holder.key.id),
                 owner: holder.agent.owner,
-                email_verified: holder.agent.email.is_some(),
+                email_verified: has_proven_address(&holder.agent),
             },
             Found::Person(user, token) => Active {
                 subject: user.id.to_string(),
@@ -132,4 +132,10 @@ impl Engine {
             },
         }
     }
+}
+
+/// The agent's own address was proven, or that of the person who claimed it. One without a recovery key
+/// signed itself up, and got its owner by a code that was mailed to them.
+fn has_proven_address(agent: &Agent) -> bool {
+    agent.email.is_some() || (agent.owner.is_some() && agent.recovery.is_none())
 }

@@ -72,6 +72,35 @@ impl Engine {
         if !self.may_revoke(revoker, &found) {
             return Ok(());
         }
+        self.end(revoker, found, origin, now)
+    }
+
+    /// Revokes the API key or access token that an agent presents as its credential.
+    ///
+    /// # Errors
+    /// [`AgentAuthError`] when none was presented, or one that is no live one of an agent.
+    pub fn revoke_presented(
+        &self,
+        presented: Option<SecretString>,
+        origin: &Origin,
+    ) -> Result<(), AgentAuthError> {
+        let presented = presented.ok_or(AgentAuthError::Missing)?;
+        let now = self.now();
+        match self.look_up(&presented, now)? {
+            Some(found @ (Found::Key(_) | Found::Agent(..))) => {
+                Ok(self.end(&Revoker::Holder, found, origin, now)?)
+            }
+            Some(Found::Person(..)) | None => Err(AgentAuthError::Refused),
+        }
+    }
+
+    fn end(
+        &self,
+        revoker: &Revoker,
+        found: Found,
+        origin: &Origin,
+        now: Instant,
+    ) -> Result<(), Fault> {
         let actor = match (revoker, &found) {
             (Revoker::Agent(agent), _) => Actor::Agent(*agent),
             (Revoker::Holder, Found::Person(user, _)) => Actor::User(user.id),

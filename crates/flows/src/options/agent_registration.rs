@@ -69,6 +69,10 @@ pub struct AgentRegistrationLimits {
     pub code_mail_long: Policy,
     /// The same, in the long run.
     pub code_mail_longest: Policy,
+    /// Wrong codes of all together, above which an operator is told.
+    pub alarm_wrong_codes: Policy,
+    /// Registrations of all together, above which an operator is told.
+    pub alarm_sign_ups: Policy,
 }
 
 impl Default for AgentRegistrationLimits {
@@ -83,6 +87,8 @@ impl Default for AgentRegistrationLimits {
             code_mail: closed("mail.claim_code", 1, minute),
             code_mail_long: closed("mail.claim_code_long", 5, hour),
             code_mail_longest: closed("mail.claim_code_longest", 10, day),
+            alarm_wrong_codes: Policy::new("alarm.wrong_claim_codes", 1000, day),
+            alarm_sign_ups: Policy::new("alarm.agent_registrations", 10_000, hour),
         }
     }
 }

@@ -32,6 +32,7 @@ pub use profile::{ProfileError, UpdateProfile};
 pub use refresh::{Refresh, RefreshError};
 pub use register::{Register, RegisterError, Registration};
 pub use reset::{PasswordReset, ResetError, ResetPassword};
+pub(crate) use reset::{prove_mailbox, tell_reclaimed};
 pub use sessions::{SessionError, SessionView};
 pub use sign_in::{SignIn, SignInAttempt, SignInError};
 pub use sign_out::{SignOut, SignOutError};

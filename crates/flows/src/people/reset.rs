@@ -106,7 +106,7 @@ impl Engine {
     ) -> Result<bool, Fault> {
         let Some(mut user) = spend(uow, token, now)? else { return Ok(false) };
         let asked = Asked::by(origin, now);
-        let (opened_at, opened_from) = (user.created_at, user.opened_from.clone());
+        let before = user.clone();
         let planted = prove_mailbox(uow, &mut user, now)?;
         uow.passwords().put(user.id, hash, now)?;
         uow.sessions().end_all(user.id, None, now)?;
@@ -116,13 +116,9 @@ impl Engine {
         if let Some(address) = address_of(origin) {
             uow.known_addresses().touch(user.id, &address, now)?;
         }
-        // Not where an operator had opened it.
-        let content = if planted && opened_from.is_some() {
-            Content::AccountReclaimed { opened_at, opened_from, token: None }
-        } else {
-            Content::PasswordChanged {}
-        };
-        self.notify(uow, &user, content, asked, now)?;
+        if !tell_reclaimed(self, uow, &before, &user, planted, asked.clone(), now)? {
+            self.notify(uow, &user, Content::PasswordChanged {}, asked, now)?;
+        }
         let event = self.event(Action::PasswordReset, Actor::User(user.id), origin, now)?;
         uow.audit().append(&event)?;
         Ok(true)
@@ -133,7 +129,11 @@ impl Engine {
 /// account by something that the account itself did not ask for. If the address was never proven
 /// before, whoever opened the account may be a stranger to the mailbox: the password and every
 /// session go. Says whether there was a password to take away.
-fn prove_mailbox(uow: &mut dyn UnitOfWork, user: &mut User, now: Instant) -> Result<bool, Fault> {
+pub(crate) fn prove_mailbox(
+    uow: &mut dyn UnitOfWork,
+    user: &mut User,
+    now: Instant,
+) -> Result<bool, Fault> {
     let mut planted = false;
     if !user.is_verified() {
         planted = uow.passwords().remove(user.id)?;
@@ -147,4 +147,25 @@ fn prove_mailbox(uow: &mut dyn UnitOfWork, user: &mut User, now: Instant) -> Res
         uow.mailed_tokens().remove(user.id, kind)?;
     }
     Ok(planted)
+}
+
+/// Tells the owner of a mailbox that somebody else had opened the account on it; not where an operator
+/// had. Says whether that is so.
+pub(crate) fn tell_reclaimed(
+    engine: &Engine,
+    uow: &mut dyn UnitOfWork,
+    before: &User,
+    user: &User,
+    planted: bool,
+    asked: Asked,
+    now: Instant,
+) -> Result<bool, Fault> {
+    let opened_from = before.opened_from.clone();
+    if !planted || opened_from.is_none() {
+        return Ok(false);
+    }
+    let opened_at = before.created_at;
+    let content = Content::AccountReclaimed { opened_at, opened_from, token: None };
+    engine.notify(uow, user, content, asked, now)?;
+    Ok(true)
 }

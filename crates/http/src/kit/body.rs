@@ -25,6 +25,8 @@ pub(super) enum MediaType {
     Json,
     Form,
     JsonOrForm,
+    /// A logout token (OpenID Connect Back-Channel Logout §2.4) or security event token (RFC 8417).
+    EventToken,
 }
 
 impl MediaType {
@@ -33,17 +35,16 @@ impl MediaType {
             Self::Json => "application/json",
             Self::Form => "application/x-www-form-urlencoded",
             Self::JsonOrForm => "application/json or application/x-www-form-urlencoded",
+            Self::EventToken => "application/logout+jwt or application/secevent+jwt",
         }
     }
 
     /// Whether a request says that its body is of this type.
     pub(super) fn is_of(self, request: &HttpRequest) -> bool {
-        if let Self::JsonOrForm = self {
-            return Self::Json.is_of(request) || Self::Form.is_of(request);
-        }
         let header = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = header.and_then(|value| value.split(';').next());
-        media_type.is_some_and(|t| t.trim().eq_ignore_ascii_case(self.name()))
+        let mut wanted = self.name().split(" or ");
+        media_type.is_some_and(|t| wanted.any(|name| t.trim().eq_ignore_ascii_case(name)))
     }
 }
 

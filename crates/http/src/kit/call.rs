@@ -200,6 +200,21 @@ impl Call {
         read
     }
 
+    /// Whether the request says that its body is the token of an identity provider's event.
+    pub(crate) fn has_event_token(&self) -> bool {
+        MediaType::EventToken.is_of(&self.request)
+    }
+
+    /// Reads that token.
+    pub(crate) async fn event_token(&mut self) -> Result<Bytes, Refusal> {
+        self.bytes(MediaType::EventToken).await
+    }
+
+    /// A path under the origin that clients know.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.state.origin)
+    }
+
     /// Runs `work` on a blocking thread.
     pub(crate) async fn hop<T: Send + 'static>(
         &self,

@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 use super::{Refusal, html::HTML};
 
 /// Where browsers are served.
-const PAGES: [&str; 4] = ["/verify-email", "/reset-password", "/account", "/dev"];
+const PAGES: [&str; 5] = ["/verify-email", "/reset-password", "/claim", "/account", "/dev"];
 
 /// In which form a path's errors are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +135,8 @@ mod tests {
             ("/verify-email", Envelope::Html),
             ("/verify-email/x", Envelope::Html),
             ("/reset-password", Envelope::Html),
+            ("/claim", Envelope::Html),
+            ("/claim/undo", Envelope::Html),
             ("/account", Envelope::Html),
             ("/account/delete", Envelope::Html),
             ("/accounts", Envelope::Problem),

@@ -5,11 +5,15 @@ use actix_web::{
     http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ContentType},
     web::Bytes,
 };
-use portcullis_kernel::Scopes;
+use portcullis_flows::EngineOptions;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::kit::{Answer, Call, Routes};
+use super::agent_auth::AgentAuth;
+use crate::{
+    kit::{Answer, Call, Routes},
+    registration::manifest,
+};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_protected_resource, protected_resource);
@@ -20,15 +24,20 @@ pub(super) fn mount(routes: &mut Routes) {
 pub(crate) struct Discovery {
     protected_resource: Bytes,
     authorization_server: Bytes,
+    /// `/auth.md`
+    pub(crate) manifest: Bytes,
 }
 
 impl Discovery {
-    /// The documents of a server that clients know by `url`, and whose keys may have `scopes`.
-    pub(crate) fn new(url: &str, name: &str, scopes: &Scopes) -> Self {
+    /// The documents of a server that clients know by `url`.
+    pub(crate) fn new(url: &str, name: &str, options: &EngineOptions) -> Self {
+        let registration = &options.agent_registration;
+        let scopes = options.agents.scopes.joined_with(&registration.scopes());
         let scopes: Vec<String> = scopes.iter().map(str::to_owned).collect();
         Self {
             protected_resource: json(&ProtectedResource::of(url, name, scopes.clone())),
             authorization_server: json(&AuthorizationServer::of(url, scopes)),
+            manifest: manifest(url, name, registration),
         }
     }
 }
@@ -45,7 +54,7 @@ struct ProtectedResource {
     /// What the service calls itself.
     #[schema(example = "Portcullis")]
     resource_name: String,
-    /// A page for people.
+    /// How an agent signs up.
     resource_documentation: String,
     scopes_supported: Vec<String>,
 }
@@ -57,7 +66,7 @@ impl ProtectedResource {
             authorization_servers: [url.to_owned()],
             bearer_methods_supported: ["header"],
             resource_name: name.to_owned(),
-            resource_documentation: format!("{url}/"),
+            resource_documentation: format!("{url}/auth.md"),
             scopes_supported: scopes,
         }
     }
@@ -81,8 +90,10 @@ struct AuthorizationServer {
     revocation_endpoint_auth_methods_supported: [&'static str; 2],
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: [&'static str; 1],
-    /// A page for people.
+    /// How an agent signs up, in words.
     service_documentation: String,
+    /// How an agent signs up (auth.md).
+    agent_auth: AgentAuth,
 }
 
 impl AuthorizationServer {
@@ -100,7 +111,8 @@ impl AuthorizationServer {
             revocation_endpoint_auth_methods_supported: ["client_secret_basic", "none"],
             introspection_endpoint: at("/oauth2/introspect"),
             introspection_endpoint_auth_methods_supported: ["client_secret_basic"],
-            service_documentation: at("/"),
+            service_documentation: at("/auth.md"),
+            agent_auth: AgentAuth::of(url),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The OAuth surface: `/oauth2/*`, and the documents that describe this server to standard clients.
 
+mod agent_auth;
 mod body;
 mod client;
 mod discovery;

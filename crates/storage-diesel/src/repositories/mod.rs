@@ -18,6 +18,7 @@ mod outbox;
 mod passwords;
 mod rate_limits;
 mod recoveries;
+mod registrations;
 mod resource_servers;
 pub(super) mod schema;
 mod sessions;
@@ -37,8 +38,9 @@ use portcullis_storage::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
     AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
     KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
-    SigningKeyRepository, SpentTokenRepository, TxMode, UnitOfWork, UserRepository,
+    RateLimitRepository, RecoveryRepository, RegistrationRepository, ResourceServerRepository,
+    SessionRepository, SigningKeyRepository, SpentTokenRepository, TxMode, UnitOfWork,
+    UserRepository,
 };
 
 use super::{BEGIN, Conn, Connector, TEXTS};
@@ -159,6 +161,10 @@ impl UnitOfWork for Unit {
     }
 
     fn recoveries(&mut self) -> &mut dyn RecoveryRepository {
+        self
+    }
+
+    fn registrations(&mut self) -> &mut dyn RegistrationRepository {
         self
     }
 

@@ -6,7 +6,8 @@ use diesel::{
 };
 use portcullis_email::OutboxEntry;
 use portcullis_kernel::{
-    AgentId, EmailChangeId, Instant, InvitationId, MailId, RecoveryId, StoreResult, UserId,
+    AgentId, ClaimAttemptId, EmailChangeId, Instant, InvitationId, MailId, RecoveryId, StoreResult,
+    UserId,
 };
 use portcullis_storage::OutboxRepository;
 
@@ -40,6 +41,7 @@ struct Row {
     agent_id: Option<AsText<AgentId>>,
     agent_token: Option<DigestBytes>,
     recovery_id: Option<AsText<RecoveryId>>,
+    claim_attempt_id: Option<AsText<ClaimAttemptId>>,
 }
 
 impl From<&OutboxEntry> for Row {
@@ -60,6 +62,7 @@ impl From<&OutboxEntry> for Row {
             agent_id: entry.agent.map(AsText),
             agent_token: entry.agent_token.map(DigestBytes),
             recovery_id: entry.recovery.map(AsText),
+            claim_attempt_id: entry.claim.map(AsText),
         }
     }
 }
@@ -76,6 +79,7 @@ impl From<Row> for OutboxEntry {
             agent: row.agent_id.map(|id| id.0),
             agent_token: row.agent_token.map(|digest| digest.0),
             recovery: row.recovery_id.map(|id| id.0),
+            claim: row.claim_attempt_id.map(|id| id.0),
             sealed: row.sealed,
             sealed_by: row.sealed_by,
             created_at: row.created_at.0,

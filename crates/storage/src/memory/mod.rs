@@ -14,6 +14,7 @@ mod outbox;
 mod passwords;
 mod rate_limits;
 mod recoveries;
+mod registrations;
 mod resource_servers;
 mod sessions;
 mod signing_keys;
@@ -36,8 +37,9 @@ use crate::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
     AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
     KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
-    SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork, UserRepository,
+    RateLimitRepository, RecoveryRepository, RegistrationRepository, ResourceServerRepository,
+    SessionRepository, SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork,
+    UserRepository,
 };
 
 /// How long a unit of work waits for one that writes.
@@ -184,6 +186,10 @@ impl UnitOfWork for Unit<'_> {
     }
 
     fn recoveries(&mut self) -> &mut dyn RecoveryRepository {
+        self
+    }
+
+    fn registrations(&mut self) -> &mut dyn RegistrationRepository {
         self
     }
 

@@ -24,6 +24,8 @@ impl OutboxRepository for Unit<'_> {
             check_there(token, "token of an agent")?;
             let recovery = entry.recovery.is_none_or(|id| tables.recoveries.contains(&id));
             check_there(recovery, "recovery request")?;
+            let claim = entry.claim.is_none_or(|id| tables.claim_attempts.contains(&id));
+            check_there(claim, "attempt to claim")?;
             check_free(tables.outbox.contains(&entry.id), UniqueKey::Other)?;
             tables.outbox.put(entry.id, entry.clone());
             Ok(())

@@ -5,10 +5,12 @@ use portcullis_credentials::{
 use portcullis_email::{OutboxEntry, ports::InboxEntry};
 use portcullis_identity::{Agent, EmailChange, Invitation, ResourceServer, User};
 use portcullis_kernel::{
-    AgentId, ApiKeyId, AuditEventId, EmailChangeId, Instant, InvitationId, MailId, RecoveryId,
-    ResourceServerId, SessionId, StoreError, StoreResult, TokenDigest, TokenId, UniqueKey, UserId,
+    AgentId, ApiKeyId, AuditEventId, ClaimAttemptId, EmailChangeId, Instant, InvitationId, MailId,
+    RecoveryId, RegistrationId, ResourceServerId, SessionId, StoreError, StoreResult, TokenDigest,
+    TokenId, UniqueKey, UserId,
 };
 use portcullis_limits::{BucketKey, HitLog};
+use portcullis_registration::{ClaimAttempt, Registration};
 use portcullis_tokens::{RefreshRow, Session, SigningKey, SpentToken};
 
 use super::table::{Journal, Table};
@@ -33,6 +35,10 @@ pub(super) struct Tables {
     pub(super) agent_networks: Table<(AgentId, String), Instant>,
     pub(super) recoveries: Table<RecoveryId, RecoveryRequest>,
     pub(super) recovery_codes: Table<(RecoveryId, AgentId), RecoveryCode>,
+    pub(super) registrations: Table<RegistrationId, Registration>,
+    /// What undoes a claim, and until when.
+    pub(super) undos: Table<RegistrationId, (TokenDigest, Instant)>,
+    pub(super) claim_attempts: Table<ClaimAttemptId, ClaimAttempt>,
     pub(super) spent_tokens: Table<TokenId, SpentToken>,
     pub(super) resource_servers: Table<ResourceServerId, ResourceServer>,
     pub(super) outbox: Table<MailId, OutboxEntry>,
@@ -129,8 +135,27 @@ impl Tables {
         }
         self.recovery_codes.remove_where(u32::MAX, |(_, agent), _| *agent == id);
         self.agent_networks.remove_where(u32::MAX, |(agent, _), _| *agent == id);
+        for registration in self.registrations.keys_where(u32::MAX, |_, found| found.agent == id) {
+            self.remove_registration(registration);
+        }
         self.remove_mails(|entry| entry.agent == Some(id));
         true
+    }
+
+    /// Removes a registration and what belongs to it; says whether it was there.
+    pub(super) fn remove_registration(&mut self, id: RegistrationId) -> bool {
+        self.remove_attempt_of(id);
+        self.undos.remove(&id);
+        self.registrations.remove(&id).is_some()
+    }
+
+    /// Removes the attempt to claim a registration and its mails.
+    pub(super) fn remove_attempt_of(&mut self, id: RegistrationId) {
+        for attempt in self.claim_attempts.keys_where(u32::MAX, |_, found| found.registration == id)
+        {
+            self.remove_mails(|entry| entry.claim == Some(attempt));
+            self.claim_attempts.remove(&attempt);
+        }
     }
 
     /// Removes a token of an agent and its mail; says whether it was there.
@@ -151,7 +176,7 @@ impl Tables {
         self.outbox.remove_where(u32::MAX, |_, entry| about(entry));
     }
 
-    fn journals(&mut self) -> [&mut dyn Journal; 22] {
+    fn journals(&mut self) -> [&mut dyn Journal; 25] {
         [
             &mut self.users,
             &mut self.emails,
@@ -169,6 +194,9 @@ impl Tables {
             &mut self.agent_networks,
             &mut self.recoveries,
             &mut self.recovery_codes,
+            &mut self.registrations,
+            &mut self.undos,
+            &mut self.claim_attempts,
             &mut self.spent_tokens,
             &mut self.resource_servers,
             &mut self.outbox,

@@ -8,17 +8,18 @@ use portcullis_identity::{
     UserFilter, UserStatus,
 };
 use portcullis_kernel::{
-    AgentId, ApiKeyId, AuditEventId, EmailChangeId, Instant, InvitationId, MailId, Page,
-    PageRequest, RecoveryId, ResourceServerId, SessionId, Slice, StoreResult, TokenDigest, TokenId,
-    UserId,
+    AgentId, ApiKeyId, AuditEventId, ClaimAttemptId, EmailChangeId, Instant, InvitationId, MailId,
+    Page, PageRequest, RecoveryId, RegistrationId, ResourceServerId, SessionId, Slice, StoreResult,
+    TokenDigest, TokenId, UserId,
 };
 use portcullis_limits::{BucketKey, HitLog, Policy};
+use portcullis_registration::{ClaimAttempt, Decision, Registration};
 use portcullis_storage::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
     AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository, KeyHolder,
     KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
-    SigningKeyRepository, SpentTokenRepository, UserRepository,
+    RateLimitRepository, RecoveryRepository, RegistrationRepository, ResourceServerRepository,
+    SessionRepository, SigningKeyRepository, SpentTokenRepository, UserRepository,
 };
 use portcullis_tokens::{RefreshRow, RefreshState, Session, SigningKey, SpentToken};
 
@@ -191,6 +192,25 @@ broken! {
         spend(RecoveryId, AgentId, Instant) -> bool;
         remove_open_codes(AgentId) -> u64;
         delete_expired(Instant, u32) -> u64;
+    }
+    RegistrationRepository {
+        insert(&Registration) -> ();
+        lock_by_claim(&TokenDigest) -> Option<Registration>;
+        lock_by_view(&TokenDigest) -> Option<Registration>;
+        lock_by_attempt(ClaimAttemptId) -> Option<Registration>;
+        lock_by_undo(&TokenDigest, Instant) -> Option<Registration>;
+        find_by_view(&TokenDigest) -> Option<Registration>;
+        find_by_undo(&TokenDigest, Instant) -> Option<Registration>;
+        find_by_agent(AgentId) -> Option<Registration>;
+        decide(RegistrationId, &Decision, Instant) -> bool;
+        remove(RegistrationId) -> bool;
+        forget_undo(RegistrationId) -> bool;
+        attempt(RegistrationId) -> Option<ClaimAttempt>;
+        put_attempt(&ClaimAttempt) -> ();
+        take_try(ClaimAttemptId, u32) -> bool;
+        give_back_try(ClaimAttemptId) -> ();
+        list_unclaimed(Instant, Option<Instant>, u32) -> Vec<AgentId>;
+        delete_dead_attempts(Instant, u32) -> u64;
     }
     SpentTokenRepository {
         spend(&SpentToken) -> bool;

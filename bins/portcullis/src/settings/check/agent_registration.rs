@@ -49,6 +49,8 @@ impl Checker<'_> {
             ("agent_registration.code_mail", &limits.code_mail),
             ("agent_registration.code_mail_long", &limits.code_mail_long),
             ("agent_registration.code_mail_longest", &limits.code_mail_longest),
+            ("agent_registration.alarm_wrong_codes", &limits.alarm_wrong_codes),
+            ("agent_registration.alarm_sign_ups", &limits.alarm_sign_ups),
         ]);
     }
 }

@@ -30,6 +30,8 @@ impl Settings {
             code_mail: limited(built_in.code_mail, set_to.code_mail),
             code_mail_long: limited(built_in.code_mail_long, set_to.code_mail_long),
             code_mail_longest: limited(built_in.code_mail_longest, set_to.code_mail_longest),
+            alarm_wrong_codes: limited(built_in.alarm_wrong_codes, set_to.alarm_wrong_codes),
+            alarm_sign_ups: limited(built_in.alarm_sign_ups, set_to.alarm_sign_ups),
         }
     }
 }

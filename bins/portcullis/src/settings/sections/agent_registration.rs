@@ -29,5 +29,7 @@ section! {
         code_mail: Limit = Limit { limit: 1, window: Span::minutes(1) },
         code_mail_long: Limit = Limit { limit: 5, window: Span::hours(1) },
         code_mail_longest: Limit = Limit { limit: 10, window: Span::hours(24) },
+        alarm_wrong_codes: Limit = Limit { limit: 1000, window: Span::hours(24) },
+        alarm_sign_ups: Limit = Limit { limit: 10_000, window: Span::hours(1) },
     }
 }
