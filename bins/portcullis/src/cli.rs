@@ -70,6 +70,16 @@ after the next start.")]
     /// Try the mail settings; show the texts of the mails
     #[command(subcommand)]
     Mail(Mail),
+    /// Read what a server publishes, and say over what an agent would stumble
+    #[command(after_help = "\
+Examples:
+  portcullis doctor https://auth.example.com
+  portcullis doctor http://127.0.0.1:8080 --protected /v1/balance
+
+Reads /.well-known/oauth-protected-resource, the authorization servers that it names, their keys and
+/auth.md, and tries their endpoints with requests that change nothing. Follows no redirects.
+Exits with 1 when an agent would stumble.")]
+    Doctor(Doctor),
     /// Check and show the settings
     #[command(subcommand)]
     Config(Config),
@@ -113,6 +123,18 @@ pub(crate) struct Migrate {
     /// Change nothing; exit with 1 when migrations are pending
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// The address that agents know
+    pub(crate) url: String,
+    /// A path that needs a credential: its 401 should lead to the documents
+    #[arg(long, value_name = "PATH")]
+    pub(crate) protected: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,7 @@
 mod background;
 mod cli;
 mod commands;
+mod doctor;
 mod health;
 mod logs;
 mod mail;

@@ -4,6 +4,7 @@ mod limits;
 
 use portcullis_credentials::{Argon2Settings, PasswordPolicy};
 use portcullis_identity::{EmailAddress, EmailRules};
+use portcullis_kernel::Scopes;
 use portcullis_tokens::{AccessTokenPolicy, KeyPolicy, RefreshPolicy};
 use time::Duration;
 
@@ -40,6 +41,13 @@ pub struct EngineOptions {
     pub page_session: Duration,
     /// How long audit events are kept.
     pub audit_retention: Duration,
+}
+
+impl EngineOptions {
+    /// Every scope that a key may have.
+    pub fn scopes(&self) -> Scopes {
+        self.agents.scopes.joined_with(&self.agent_registration.scopes())
+    }
 }
 
 /// Who may register.

@@ -3,6 +3,7 @@
 mod agent_keys;
 mod agents;
 mod config;
+mod doctor;
 mod invitations;
 mod keys;
 mod mail;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Agents(command) => agents::run(command),
         Command::Resources(command) => resources::run(command),
         Command::Mail(command) => mail::run(command),
+        Command::Doctor(command) => doctor::run(command),
         Command::Config(command) => config::run(command),
         Command::Openapi => output::print(&portcullis_http::openapi()),
     }

@@ -57,7 +57,7 @@ fn add(engine: &Engine, input: AddServer, json: bool) -> Result<()> {
     output::print(&format!("added {} ({}); scopes: {}", server.id, server.name, server.scopes))?;
     output::print(secret.expose_secret())?;
     output::hint("keep this secret in a safe place: it is not shown again");
-    warn_of_unknown(&server.scopes, &engine.options().agents.scopes);
+    warn_of_unknown(&server.scopes, &engine.options().scopes());
     Ok(())
 }
 
@@ -66,7 +66,9 @@ fn warn_of_unknown(scopes: &Scopes, granted: &Scopes) {
     let unknown: Vec<_> = scopes.iter().filter(|scope| !granted.contains(scope)).collect();
     if !unknown.is_empty() {
         let unknown = unknown.join(", ");
-        output::hint(&format!("no API key can have {unknown}, which agents.scopes does not name"));
+        output::hint(&format!(
+            "no API key can have {unknown}, which neither agents.scopes nor agent_registration names"
+        ));
     }
 }
 

@@ -31,13 +31,11 @@ pub(crate) struct Discovery {
 impl Discovery {
     /// The documents of a server that clients know by `url`.
     pub(crate) fn new(url: &str, name: &str, options: &EngineOptions) -> Self {
-        let registration = &options.agent_registration;
-        let scopes = options.agents.scopes.joined_with(&registration.scopes());
-        let scopes: Vec<String> = scopes.iter().map(str::to_owned).collect();
+        let scopes: Vec<String> = options.scopes().iter().map(str::to_owned).collect();
         Self {
             protected_resource: json(&ProtectedResource::of(url, name, scopes.clone())),
             authorization_server: json(&AuthorizationServer::of(url, scopes)),
-            manifest: manifest(url, name, registration),
+            manifest: manifest(url, name, &options.agent_registration),
         }
     }
 }

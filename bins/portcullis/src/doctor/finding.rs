@@ -1,0 +1,64 @@
+/// How much something matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// As it should be.
+    Good,
+    /// Better otherwise, but no agent stumbles over it.
+    Hint,
+    /// An agent stumbles over it.
+    Stumble,
+}
+
+impl Level {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Hint => "hint",
+            Self::Stumble => "STUMBLE",
+        }
+    }
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) level: Level,
+    /// The address, or the member of a document.
+    pub(crate) place: String,
+    /// What is so, why it matters and what to do.
+    pub(crate) text: String,
+}
+
+/// Collects findings.
+#[derive(Default)]
+pub(super) struct Notes(Vec<Finding>);
+
+impl Notes {
+    pub(super) fn good(&mut self, place: &str, text: impl Into<String>) {
+        self.add(Level::Good, place, text);
+    }
+
+    pub(super) fn hint(&mut self, place: &str, text: impl Into<String>) {
+        self.add(Level::Hint, place, text);
+    }
+
+    pub(super) fn stumble(&mut self, place: &str, text: impl Into<String>) {
+        self.add(Level::Stumble, place, text);
+    }
+
+    /// A stumble unless it `holds`; says whether it does.
+    pub(super) fn expect(&mut self, holds: bool, place: &str, text: impl Into<String>) -> bool {
+        if !holds {
+            self.stumble(place, text);
+        }
+        holds
+    }
+
+    pub(super) fn into_findings(self) -> Vec<Finding> {
+        self.0
+    }
+
+    fn add(&mut self, level: Level, place: &str, text: impl Into<String>) {
+        self.0.push(Finding { level, place: place.to_owned(), text: text.into() });
+    }
+}
