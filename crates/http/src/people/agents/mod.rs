@@ -87,7 +87,6 @@ async fn show_owned_agent(call: Call) -> Answer {
         (status = 503, description = "`service_unavailable`", body = PeopleError),
     ))]
 async fn give_up_agent(call: Call) -> Answer {
-    with_agent(&call, |engine, caller, id, origin| engine.give_up_agent(caller, id, origin))
-        .await?;
+    with_agent(&call, Engine::give_up_agent).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -98,10 +98,10 @@ fn own_agents_are_listed_newest_first_with_what_their_live_keys_tell() {
         engine.sign_up("nobodys");
         let scopes = |text: &str| Field::Given(text.split(' ').map(str::to_owned).collect());
         let read = CreateKey { scopes: scopes("messages:read"), ..named("read") };
-        let both = CreateKey { scopes: scopes("presence:update messages:read"), ..named("both") };
+        let more = CreateKey { scopes: scopes("presence:update messages:read"), ..named("more") };
         let first = engine.try_key(&bots[1], read).unwrap();
         engine.clock.advance(Duration::SECOND);
-        let second = engine.try_key(&bots[1], both).unwrap();
+        let second = engine.try_key(&bots[1], more).unwrap();
         let dead = engine.make_key(&bots[1]);
         engine.token(&first);
         engine.flush_uses().unwrap();
@@ -169,7 +169,7 @@ fn no_dead_keys_hide_a_live_one() {
 }
 
 #[test]
-fn r7_an_agent_of_somebody_else_is_told_from_an_unknown_one_by_nothing() {
+fn k12_an_agent_of_somebody_else_is_told_from_an_unknown_one_by_nothing() {
     for stored in everywhere() {
         let engine = TestEngine::builder().storage(stored.storage()).build();
         let (jane, john) = (engine.caller(JANE), engine.caller(JOHN));

@@ -99,7 +99,7 @@ fn keys(engine: &TestEngine, bot: &Bot) -> usize {
 }
 
 #[test]
-fn r9_a_wish_beside_whatever_ends_the_session_comes_to_nothing() {
+fn k12_a_wish_beside_whatever_ends_the_session_comes_to_nothing() {
     let ends: [fn(&TestEngine, &Scene); 4] = [
         |engine, scene| {
             let session = scene.jane.session.to_string();
@@ -129,7 +129,7 @@ fn r9_a_wish_beside_whatever_ends_the_session_comes_to_nothing() {
 }
 
 #[test]
-fn k4_a_wish_beside_the_loss_of_the_agent_comes_to_nothing() {
+fn k12_a_wish_beside_the_loss_of_the_agent_comes_to_nothing() {
     let losses: [fn(&TestEngine, &Scene); 3] = [
         |engine, scene| {
             engine.give_up_agent(&scene.jane, &scene.bot.id.to_string(), &home()).unwrap();

@@ -162,7 +162,7 @@ on_every_storage!(v10_an_agent_is_given_up_after_a_second_thought, |app| {
     browser.open(&path(&bot, "")).await.expect(404);
 });
 
-on_every_storage!(r7_pages_of_agents_of_somebody_else_are_not_there, |app| {
+on_every_storage!(k12_pages_of_agents_of_somebody_else_are_not_there, |app| {
     let (_, browser, bot) = jane(&app).await;
     app.client().register("mallory@example.com").await;
     let mallory = Browser::signed_in(&app, "mallory@example.com").await;

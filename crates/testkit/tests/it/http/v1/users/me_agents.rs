@@ -16,12 +16,12 @@ const NOBODY: &str = "agt_00000000000000000000000000000000";
 
 /// Has an agent belong to somebody from now on.
 pub(crate) fn own(app: &TestApp, bot: &Bot, owner: &Person) {
-    let owned = app.engine().storage.transact(|uow| {
+    let done = app.engine().storage.transact(|uow| {
         let mut agent = uow.agents().lock(bot.agent_id())?.unwrap();
         agent.owner = Some(owner.user_id());
         uow.agents().update(&agent)
     });
-    assert!(owned.unwrap());
+    assert!(done.unwrap());
 }
 
 pub(crate) fn set_status(app: &TestApp, bot: &Bot, status: AgentStatus) {
@@ -270,7 +270,7 @@ on_every_storage!(v10_an_agent_that_its_owner_gives_up_is_nobodys_and_dead, |app
     assert_eq!(actors(&app, &bot, Action::AgentDisowned), [Actor::User(jane.user_id())], "G3");
 });
 
-on_every_storage!(r7_agents_of_somebody_else_are_answered_like_unknown_ones, |app| {
+on_every_storage!(k12_agents_of_somebody_else_are_answered_like_unknown_ones, |app| {
     let jane = app.client().register("jane@example.com").await;
     let john = app.client().register("john@example.com").await;
     let foreign = owned_bot(&app, "johns-bot", &john).await;
