@@ -102,7 +102,7 @@ actions! {
     AgentSuspended = "agent.suspended",
     /// An operator opened an agent again.
     AgentResumed = "agent.resumed",
-    /// The user an agent belonged to is gone, and its credentials with them.
+    /// The user an agent belonged to is gone or gave it up, and its credentials with them.
     AgentDisowned = "agent.disowned",
     /// An agent was erased.
     AgentDeleted = "agent.deleted",

@@ -68,6 +68,9 @@ pub trait ApiKeyRepository {
     /// How many keys of the agent are live.
     fn count_live(&mut self, agent: AgentId, now: Instant) -> StoreResult<u32>;
 
+    /// Every live key of these agents, newest first.
+    fn list_live(&mut self, agents: &[AgentId], now: Instant) -> StoreResult<Vec<ApiKey>>;
+
     /// The agent's keys, live or not, newest first.
     fn list(&mut self, agent: AgentId, slice: &Slice<ApiKeyId>) -> StoreResult<Page<ApiKey>>;
 

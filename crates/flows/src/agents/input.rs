@@ -12,6 +12,13 @@ pub struct InvalidInput {
     fields: FieldErrors,
 }
 
+impl InvalidInput {
+    /// Every broken field, for a surface that has one code for all of them.
+    pub(crate) fn into_fields(self) -> FieldErrors {
+        self.fields
+    }
+}
+
 /// The surface has no place for details, so the message tells all.
 fn told(fields: &FieldErrors) -> String {
     let told: Vec<_> = fields.iter().map(|(field, why)| format!("{field} {why}")).collect();

@@ -1,21 +1,15 @@
-use portcullis_audit::{Action, Actor};
+use portcullis_audit::{Action, Actor, AuditEvent};
 use portcullis_credentials::{AllowedNetworks, ApiKey, KeyName, KeyPrefix, PlainApiKey};
 use portcullis_identity::Agent;
-use portcullis_kernel::{
-    AgentId, ApiKeyId, Field, Instant, InvalidScopes, Origin, Page, Scopes, Slice, codes,
-};
+use portcullis_kernel::{AgentId, ApiKeyId, Field, Instant, Origin, Page, Scopes, Slice, codes};
 use portcullis_storage::{StorageExt, UnitOfWork};
 use time::Duration;
 
 use super::{InvalidInput, Judge, authenticate::hold_unchanged};
 use crate::{Engine, Fault, error::classify};
 
-/// The longest life of a key, in days.
-const MOST_DAYS: i64 = 3650;
 /// The longest overlap of a rotation.
 const MOST_OVERLAP: i64 = 7 * 24 * 3600;
-/// The highest limit of a key, in requests a minute.
-const MOST_RATE: i64 = 10_000;
 
 /// A key as it is wanted.
 #[derive(Clone, Debug, Default)]
@@ -129,49 +123,6 @@ impl RotateKey {
 }
 
 impl Engine {
-    /// Judges a key. Asks nothing outside memory.
-    ///
-    /// # Errors
-    /// [`InvalidInput`] names every broken field.
-    pub fn check_create_key(&self, input: CreateKey) -> Result<NewKey, InvalidInput> {
-        let mut judge = Judge::default();
-        let code = codes::VALIDATION_ERROR;
-        let name =
-            judge.required("name", codes::INVALID_KEY_NAME, input.name, |raw| KeyName::parse(&raw));
-        let granted = &self.options.agents.scopes;
-        let scopes = judge.optional("scopes", code, input.scopes, |names| {
-            let scopes = Scopes::new(names).map_err(|error: InvalidScopes| error.to_string())?;
-            if scopes.is_within(granted) {
-                Ok(scopes)
-            } else {
-                Err(format!("must be among: {granted}"))
-            }
-        });
-        let days = judge.optional("expires_in_days", code, input.expires_in_days, |days| {
-            let fits = (1..=MOST_DAYS).contains(&days);
-            fits.then(|| Duration::days(days)).ok_or("must be 1 to 3650")
-        });
-        let networks = judge.optional("allowed_cidrs", code, input.allowed_cidrs, |raw| {
-            AllowedNetworks::parse(&raw)
-        });
-        let limit = input.rate_limit_per_minute;
-        let rate_limit = judge.optional("rate_limit_per_minute", code, limit, |limit| {
-            let fits = u32::try_from(limit).ok().filter(|_| (1..=MOST_RATE).contains(&limit));
-            fits.ok_or("must be 1 to 10000")
-        });
-        let scopes = scopes.unwrap_or_else(|| self.options.agents.default_scopes.clone());
-        let networks = networks.unwrap_or_default();
-        let prefix = self.options.agents.key_prefix.clone();
-        judge.finish(name.map(|name| NewKey {
-            name,
-            prefix,
-            scopes,
-            life: days,
-            networks,
-            rate_limit,
-        }))
-    }
-
     /// Makes a key for an agent, if it is still what it was when it was accepted or looked up: a recovery
     /// key that was replaced meanwhile leaves nothing behind.
     ///
@@ -189,15 +140,27 @@ impl Engine {
         let event = self.key_event(Action::ApiKeyCreated, actor, &created.key, origin, now)?;
         self.storage.transact(|uow| {
             hold_for_keys(uow, agent)?;
-            let most = self.options.agents.most_keys;
-            if uow.api_keys().count_live(agent.id, now)? >= most {
-                return Err(KeyError::TooMany(most));
-            }
-            uow.api_keys().insert(&created.key)?;
-            uow.audit().append(&event)?;
-            Ok(())
+            self.store_key(uow, &created, &event)
         })?;
         Ok(created)
+    }
+
+    /// Stores a key of an agent that this transaction holds, with the event that tells of it.
+    ///
+    /// # Errors
+    /// [`KeyError::TooMany`] when the agent has as many as it may.
+    pub(crate) fn store_key(
+        &self,
+        uow: &mut dyn UnitOfWork,
+        created: &CreatedKey,
+        event: &AuditEvent,
+    ) -> Result<(), KeyError> {
+        let (key, most) = (&created.key, self.options.agents.most_keys);
+        if uow.api_keys().count_live(key.agent, key.created_at)? >= most {
+            return Err(KeyError::TooMany(most));
+        }
+        uow.api_keys().insert(key)?;
+        Ok(uow.audit().append(event)?)
     }
 
     /// The agent's keys, live or not, newest first.
@@ -312,13 +275,7 @@ impl Engine {
                 let live = keys.find(id)?.filter(|old| old.is_live(now));
                 return Err(live.map_or(KeyError::NotFound, |_| KeyError::Rotated));
             }
-            let most = self.options.agents.most_keys;
-            if keys.count_live(agent.id, now)? >= most {
-                return Err(KeyError::TooMany(most));
-            }
-            keys.insert(&created.key)?;
-            uow.audit().append(&event)?;
-            Ok(())
+            self.store_key(uow, &created, &event)
         })?;
         Ok(created)
     }
@@ -357,7 +314,7 @@ impl Engine {
         key: &ApiKey,
         origin: &Origin,
         now: Instant,
-    ) -> Result<portcullis_audit::AuditEvent, Fault> {
+    ) -> Result<AuditEvent, Fault> {
         let event = self.event(action, actor, origin, now)?;
         Ok(event.about_agent(key.agent).with_key(key.id))
     }

@@ -8,8 +8,10 @@ mod authorize;
 mod directory;
 mod exchange;
 mod input;
+mod key_rules;
 mod keys;
 mod log;
+mod owned;
 mod recover;
 mod recovery_codes;
 mod register;
@@ -29,6 +31,7 @@ pub use exchange::{ExchangeError, IssuedAgentToken, WantedToken};
 pub(crate) use input::Judge;
 pub use input::{InvalidInput, SliceInput};
 pub use keys::{CreateKey, CreatedKey, KeyError, NewKey, RotateKey, Rotation};
+pub use owned::{OwnedAgent, OwnedAgentDetails, OwnedAgentError};
 pub use recover::{AskForRecovery, AskRecovery, AskRecoveryError, AskedRecovery};
 pub use recovery_codes::{Recover, RecoverAgent, RecoverError, RecoveredAgent};
 pub use register::{

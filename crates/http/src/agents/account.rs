@@ -64,11 +64,7 @@ impl From<Agent> for AgentBody {
             email_verified: agent.email.is_some(),
             pending_email: agent.pending_email.as_ref().map(text),
             profile: ProfileBody::from(&agent),
-            metadata: MetadataBody {
-                description: agent.metadata.description,
-                owner: agent.metadata.owner,
-                version: agent.metadata.version,
-            },
+            metadata: MetadataBody::from(agent.metadata),
             owner: agent.owner.map(|owner| owner.to_string()),
             created_at: seconds(agent.created_at),
         }

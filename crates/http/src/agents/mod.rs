@@ -68,6 +68,6 @@ async fn as_named_owner<T: Send + 'static>(
 }
 
 /// Which part of a list the query asks for.
-fn slice_in_query(query: &mut Query) -> SliceInput {
+pub(crate) fn slice_in_query(query: &mut Query) -> SliceInput {
     SliceInput { limit: query.take("limit"), cursor: query.take("cursor") }
 }

@@ -3,6 +3,7 @@ use portcullis_flows::{
     LimitClass,
     agents::{MetadataInput, RegisterAgent, RegisteredAgent},
 };
+use portcullis_identity::AgentMetadata;
 use portcullis_kernel::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -33,15 +34,22 @@ pub(crate) struct MetadataBody {
     /// What it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Weather assistant", max_length = 200)]
-    pub(super) description: Option<String>,
+    description: Option<String>,
     /// Who runs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Lensy Inc.", max_length = 200)]
-    pub(super) owner: Option<String>,
+    owner: Option<String>,
     /// Its version.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "1.0.0", max_length = 200)]
-    pub(super) version: Option<String>,
+    version: Option<String>,
+}
+
+impl From<AgentMetadata> for MetadataBody {
+    fn from(metadata: AgentMetadata) -> Self {
+        let AgentMetadata { description, owner, version } = metadata;
+        Self { description, owner, version }
+    }
 }
 
 /// An agent that just registered.

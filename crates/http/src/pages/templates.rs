@@ -11,9 +11,13 @@ macro_rules! files {
     };
 }
 
-const FILES: [(&str, &str); 32] = files![
+const FILES: [(&str, &str); 36] = files![
     "account.html",
     "account_layout.html",
+    "agent.html",
+    "agent_give_up.html",
+    "agent_key.html",
+    "agents.html",
     "delete.html",
     "delete_dead.html",
     "delete_done.html",

@@ -1,5 +1,6 @@
 //! The People surface: `/v1/auth/*` and `/v1/users/*`.
 
+mod agents;
 pub(crate) mod body;
 mod email_change;
 mod login;
@@ -25,4 +26,5 @@ pub(crate) fn mount(routes: &mut Routes) {
     sessions::mount(routes);
     me::mount(routes);
     email_change::mount(routes);
+    agents::mount(routes);
 }

@@ -87,12 +87,18 @@ impl From<Row> for ApiKey {
     }
 }
 
+/// The keys that live.
+#[diesel::dsl::auto_type]
+fn is_live(now: DbInstant) -> _ {
+    let goes_on = column::expires_at.is_null().or(column::expires_at.gt(now));
+    column::revoked_at.is_null().and(goes_on)
+}
+
 /// The agent's keys that live.
 #[diesel::dsl::auto_type]
 fn live_of(agent: AsText<AgentId>, now: DbInstant) -> _ {
-    let goes_on = column::expires_at.is_null().or(column::expires_at.gt(now));
-    let theirs = column::agent_id.eq(agent);
-    theirs.and(column::revoked_at.is_null()).and(goes_on)
+    let live: is_live = is_live(now);
+    column::agent_id.eq(agent).and(live)
 }
 
 impl ApiKeyRepository for Unit {
@@ -111,6 +117,17 @@ impl ApiKeyRepository for Unit {
         let query = api_keys::table.filter(live).select(count_star());
         let keys = self.read(|conn| query.first::<i64>(conn))?;
         Ok(u32::try_from(keys).unwrap_or(u32::MAX))
+    }
+
+    fn list_live(&mut self, agents: &[AgentId], now: Instant) -> StoreResult<Vec<ApiKey>> {
+        let agents: Vec<_> = agents.iter().copied().map(AsText).collect();
+        let query = api_keys::table
+            .filter(column::agent_id.eq_any(agents))
+            .filter(is_live(DbInstant(now)))
+            .order((column::created_at.desc(), column::id.desc()))
+            .select(Row::as_select());
+        let rows: Vec<Row> = self.read(|conn| query.load(conn))?;
+        Ok(rows.into_iter().map(ApiKey::from).collect())
     }
 
     fn list(&mut self, agent: AgentId, slice: &Slice<ApiKeyId>) -> StoreResult<Page<ApiKey>> {

@@ -1,7 +1,7 @@
 //! Cases of [`ApiKeyRepository`](crate::ApiKeyRepository).
 
 use portcullis_credentials::{AllowedNetworks, ApiKey, KeyName};
-use portcullis_kernel::{Instant, Place, Scopes, StoreError, UniqueKey};
+use portcullis_kernel::{AgentId, ApiKeyId, Instant, Place, Scopes, StoreError, UniqueKey};
 
 use super::{
     case_list,
@@ -14,6 +14,7 @@ case_list! {
     a_key_of_no_agent_is_refused,
     a_taken_id_or_digest_of_a_key_is_a_conflict,
     live_keys_of_an_agent_are_counted,
+    live_keys_of_agents_are_listed_newest_first,
     keys_of_an_agent_are_listed_newest_first,
     a_live_key_of_the_agent_is_revoked_once,
     of_many_callers_one_revokes_a_key,
@@ -97,6 +98,33 @@ pub fn live_keys_of_an_agent_are_counted(storage: &dyn Storage) {
     assert_eq!([count(agent, at(1) - TICK), count(agent, at(1)), count(other, at(1))], [3, 2, 3]);
     assert_eq!(count(agent, at(9)), 1);
     assert_eq!(count(lab.agent_id(), at(0)), 0);
+}
+
+/// Of all the agents together; those of one time by their ids, backwards.
+pub fn live_keys_of_agents_are_listed_newest_first(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let [one, other] = [four(&lab), four(&lab)];
+    lab.api_key(lab.agent().id);
+    let newer = ApiKey { created_at: at(1), ..lab.new_api_key(one[0].agent) };
+    let newer = lab.add_api_key(newer);
+    let list = |agents: &[AgentId], now| {
+        let keys = lab.read(|uow| uow.api_keys().list_live(agents, now));
+        keys.into_iter().map(|key| key.id).collect::<Vec<_>>()
+    };
+    let (first, second) = (one[0].agent, other[0].agent);
+    let newest_first = |mut ids: Vec<ApiKeyId>| {
+        ids.sort_by(|a, b| b.cmp(a));
+        ids
+    };
+    let live = newest_first(vec![one[0].id, one[1].id]);
+    assert_eq!(list(&[first], at(1)), [vec![newer.id], live].concat());
+    let all = newest_first(vec![one[0].id, one[1].id, other[0].id, other[1].id]);
+    assert_eq!(list(&[first, second], at(1)), [vec![newer.id], all].concat());
+    assert_eq!(list(&[second], at(9)), [other[0].id]);
+    assert_eq!(list(&[], at(1)), []);
+    assert_eq!(list(&[lab.agent_id()], at(1)), []);
+    let listed = lab.read(|uow| uow.api_keys().list_live(&[second], at(9)));
+    assert_eq!(listed, [other[0].clone()]);
 }
 
 /// Dead ones too; those of one time by their ids, backwards.

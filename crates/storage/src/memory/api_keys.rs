@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+
 use portcullis_credentials::ApiKey;
 use portcullis_kernel::{
     AgentId, ApiKeyId, Instant, Page, Place, Slice, StoreResult, TokenDigest, TokenId, UniqueKey,
@@ -28,6 +30,15 @@ impl ApiKeyRepository for Unit<'_> {
         self.read(|tables| {
             let keys = tables.api_keys.values().filter(|key| is_live(key, agent, now));
             u32::try_from(keys.count()).unwrap_or(u32::MAX)
+        })
+    }
+
+    fn list_live(&mut self, agents: &[AgentId], now: Instant) -> StoreResult<Vec<ApiKey>> {
+        self.read(|tables| {
+            let live = |key: &&ApiKey| agents.contains(&key.agent) && key.is_live(now);
+            let mut keys: Vec<_> = tables.api_keys.values().filter(live).cloned().collect();
+            keys.sort_by_key(|key| Reverse((key.created_at, key.id)));
+            keys
         })
     }
 

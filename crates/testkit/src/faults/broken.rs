@@ -157,6 +157,7 @@ broken! {
         insert(&ApiKey) -> ();
         find(ApiKeyId) -> Option<ApiKey>;
         count_live(AgentId, Instant) -> u32;
+        list_live(&[AgentId], Instant) -> Vec<ApiKey>;
         list(AgentId, &Slice<ApiKeyId>) -> Page<ApiKey>;
         revoke(ApiKeyId, AgentId, Instant) -> bool;
         revoke_all(AgentId, Instant) -> u64;

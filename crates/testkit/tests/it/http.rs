@@ -65,6 +65,7 @@ mod oauth2 {
 
 mod pages {
     mod account;
+    mod agents;
     pub(crate) mod browser;
     mod dev;
     mod errors;
@@ -82,7 +83,7 @@ mod well_known {
     mod jwks;
 }
 
-mod v1 {
+pub(crate) mod v1 {
     mod admin {
         mod agents;
         mod agents_made;
@@ -107,8 +108,9 @@ mod v1 {
             mod reset_confirm;
         }
     }
-    mod users {
+    pub(crate) mod users {
         mod me;
+        pub(crate) mod me_agents;
         mod me_delete;
         mod me_email;
     }

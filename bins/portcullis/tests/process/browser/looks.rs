@@ -88,6 +88,11 @@ fn w2_w9_a_changing_address() {
 }
 
 #[test]
+fn w2_w9_the_agents_of_a_person() {
+    judge_all(tour::agents);
+}
+
+#[test]
 fn w2_w9_refusals_by_rule() {
     judge_all(tour::rules);
 }
@@ -145,6 +150,7 @@ fn screenshots() {
         tour::mailed_deletion,
         tour::rooms,
         tour::addresses,
+        tour::agents,
         tour::rules,
     ] {
         tour(&browser, &mut shoot);

@@ -1,6 +1,7 @@
 //! The pages in headless Chromium, where there is one, used as people use them.
 
 mod account;
+mod agents;
 mod foreign;
 mod looks;
 mod person;

@@ -47,6 +47,14 @@ impl Agent {
         Self::from(&client.ask(&Self::registration(None)).with_status(201))
     }
 
+    /// Made by an operator, and a user's.
+    #[track_caller]
+    pub(crate) fn owned_by(home: &Home, owner: &str, name: &str) -> Self {
+        let command = ["agents", "create", name, "--owner", owner, "--json"];
+        let made = serde_json::from_str(&home.run(&command).succeeded()).expect("JSON");
+        Self { id: text(&made, "id"), recovery_key: text(&made, "recovery_key") }
+    }
+
     /// Registers with an address that is not proven.
     #[track_caller]
     pub(crate) fn register_at(client: &mut Client, email: &str) -> Self {

@@ -18,6 +18,8 @@ fn text(word: &str) -> Option<&'static str> {
         "password" => "Your password is changed, and every other device is signed out.",
         "session" => "That device is signed out.",
         "sessions" => "All other devices are signed out.",
+        "key" => "That key is revoked.",
+        "agent" => "The agent is no longer yours, and none of its keys works.",
         "deletion" => "A mail is on its way. Open the link in it to delete your account.",
         "deleted" => "Your account is deleted.",
         "signed-out" => "You are signed out.",

@@ -1,5 +1,6 @@
 //! A person's own account: `/account` and what is below it.
 
+mod agents;
 mod delete;
 mod device;
 mod done;
@@ -20,5 +21,6 @@ pub(super) fn mount(routes: &mut Routes) {
     email::mount(routes);
     password::mount(routes);
     sessions::mount(routes);
+    agents::mount(routes);
     delete::mount(routes);
 }

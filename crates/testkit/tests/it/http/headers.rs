@@ -2,7 +2,9 @@
 
 use portcullis_testkit::app::{AppOptions, Client, Reply, Request, TestApp};
 
-use super::routes::{ROUTES, UNKNOWN_AGENT, UNKNOWN_USER, limit_headers, with_bearer};
+use super::routes::{
+    ROUTES, UNKNOWN_AGENT, UNKNOWN_OWN_AGENT, UNKNOWN_USER, limit_headers, with_bearer,
+};
 
 const PROXY: [u8; 4] = [172, 16, 0, 1];
 
@@ -226,7 +228,7 @@ async fn head_works_where_get_does() {
         let head = app.client().request("HEAD", route.path).bearer(&jane.access).await;
         if route.method == "GET" {
             let get = route.ask_as(&app.client(), &jane).await;
-            let unknown = [UNKNOWN_USER, UNKNOWN_AGENT].contains(&route.path);
+            let unknown = [UNKNOWN_USER, UNKNOWN_AGENT, UNKNOWN_OWN_AGENT].contains(&route.path);
             get.clone().expect(if unknown { 404 } else { 200 });
             let head = head.expect(get.status);
             assert_eq!(head.header("content-type"), get.header("content-type"));

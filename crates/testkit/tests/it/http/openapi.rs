@@ -144,6 +144,11 @@ fn the_routes_of_the_api_and_their_statuses() {
     DELETE /v1/users/me 202 204 400 401 408 413 415 429 500 503
     GET /v1/users/me 200 401 429 500 503
     PUT /v1/users/me 200 400 401 408 413 415 429 500 503
+    GET /v1/users/me/agents 200 400 401 429 500 503
+    DELETE /v1/users/me/agents/{agent_id} 204 401 404 429 500 503
+    GET /v1/users/me/agents/{agent_id} 200 401 404 429 500 503
+    POST /v1/users/me/agents/{agent_id}/keys 201 400 401 404 408 409 413 415 429 500 503
+    DELETE /v1/users/me/agents/{agent_id}/keys/{key_id} 204 401 404 429 500 503
     POST /v1/users/me/email 202 400 401 403 408 413 415 429 500 503
     POST /v1/users/me/email/confirm 200 400 401 408 409 413 415 429 500 503
     "#);
@@ -183,6 +188,12 @@ fn all_other_routes_and_their_statuses() {
     GET /.well-known/oauth-authorization-server 200 500
     GET /.well-known/oauth-protected-resource 200 500
     GET /account 200 429 500 503
+    GET /account/agents 200 303 400 429 500 503
+    GET /account/agents/{id} 200 303 404 429 500 503
+    GET /account/agents/{id}/give-up 200 303 404 429 500 503
+    POST /account/agents/{id}/give-up 303 400 403 404 408 413 415 429 500 503
+    POST /account/agents/{id}/keys 200 303 400 403 404 408 409 413 415 429 500 503
+    POST /account/agents/{id}/keys/revoke 303 400 403 404 408 413 415 429 500 503
     GET /account/delete 200 303 401 429 500 503
     POST /account/delete 303 400 401 403 408 413 415 429 500 503
     POST /account/delete/confirm 200 400 401 403 408 413 415 429 500 503

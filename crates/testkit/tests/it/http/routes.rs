@@ -47,10 +47,16 @@ const KEYS_OF_AGENT: &str = "/v1/admin/agents/agt_000000000000000000000000000000
 const KEY_OF_AGENT: &str = "/v1/admin/agents/agt_00000000000000000000000000000000/keys/\
     aky_00000000000000000000000000000000";
 
+pub(crate) const UNKNOWN_OWN_AGENT: &str =
+    "/v1/users/me/agents/agt_00000000000000000000000000000000";
+const KEYS_OF_OWN_AGENT: &str = "/v1/users/me/agents/agt_00000000000000000000000000000000/keys";
+const KEY_OF_OWN_AGENT: &str = "/v1/users/me/agents/agt_00000000000000000000000000000000/keys/\
+    aky_00000000000000000000000000000000";
+
 pub(crate) const REFRESH: Route = open("POST", "/v1/auth/refresh", 30);
 pub(crate) const END_SESSION: Route = closed("DELETE", UNKNOWN_SESSION, false);
 
-pub(crate) const ROUTES: [Route; 42] = [
+pub(crate) const ROUTES: [Route; 47] = [
     open("POST", "/v1/auth/register", 3),
     open("POST", "/v1/auth/login", 5),
     REFRESH,
@@ -68,6 +74,11 @@ pub(crate) const ROUTES: [Route; 42] = [
     guarded("DELETE", "/v1/users/me"),
     guarded("POST", "/v1/users/me/email"),
     closed("POST", "/v1/users/me/email/confirm", true),
+    closed("GET", "/v1/users/me/agents", false),
+    closed("GET", UNKNOWN_OWN_AGENT, false),
+    closed("DELETE", UNKNOWN_OWN_AGENT, false),
+    closed("POST", KEYS_OF_OWN_AGENT, true),
+    closed("DELETE", KEY_OF_OWN_AGENT, false),
     closed("GET", "/v1/admin/users", false),
     closed("GET", UNKNOWN_USER, false),
     closed("DELETE", UNKNOWN_USER, false),
@@ -151,7 +162,7 @@ impl Route {
             "/v1/admin/agents" => {
                 json!({ "agent_name": "weather-bot", "email": "bot@example.com" })
             }
-            KEYS_OF_AGENT => json!({ "name": "production" }),
+            KEYS_OF_AGENT | KEYS_OF_OWN_AGENT => json!({ "name": "production" }),
             "/v1/admin/users/invite" => json!({ "email": "guest@example.com" }),
             path if path.ends_with("/role") => json!({ "role": "host" }),
             _ => json!({ "refresh_token": "rt_01JN2X4K8M3F7QPZRVWT6YBHCE" }),

@@ -231,6 +231,7 @@ fn call_credentials_of_agents(uow: &mut dyn UnitOfWork) -> StoreResult<()> {
     uow.api_keys().insert(&key)?;
     uow.api_keys().find(key.id)?;
     uow.api_keys().count_live(agent.id, at(0))?;
+    uow.api_keys().list_live(&[agent.id], at(0))?;
     uow.api_keys().list(agent.id, &Slice::first(10))?;
     let slice = Slice { after: Some(Place { at: at(9), id: key.id }), limit: 10 };
     uow.api_keys().list(agent.id, &slice)?;

@@ -1,5 +1,6 @@
 //! Every page in every state that a person can bring it into.
 
+mod agents;
 mod doors;
 mod letters;
 mod rooms;
@@ -12,6 +13,7 @@ use portcullis_testkit_browser::{Browser, Page};
 use super::Person;
 use crate::harness::{Account, Server};
 
+pub(super) use agents::agents;
 pub(super) use doors::doors;
 pub(super) use letters::{letters, mailed_deletion};
 pub(super) use rooms::{addresses, rooms};

@@ -12,6 +12,8 @@ mod keys;
 mod limits;
 mod log;
 mod mails;
+mod owned;
+mod owned_races;
 mod owners;
 mod races;
 mod recovery;

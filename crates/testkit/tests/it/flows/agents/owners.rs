@@ -18,7 +18,7 @@ use super::{
     Agents as _, BOX, Bot, OTHER_BOX, StoredAgents as _, everywhere,
 };
 
-fn created(
+pub(super) fn created(
     engine: &TestEngine,
     owner: Option<UserId>,
     email: Option<&str>,
@@ -77,7 +77,7 @@ fn an_owner_who_does_not_exist_or_is_shut_gets_no_agent() {
 }
 
 /// Nothing that was given out before opens the agent, nor does its mailbox.
-fn is_disowned(engine: &TestEngine, bot: &Bot, token: &str) {
+pub(super) fn is_disowned(engine: &TestEngine, bot: &Bot, token: &str) {
     let agent = engine.agent(bot.id);
     assert!(agent.is_active() && agent.owner.is_none() && agent.recovery.is_none());
     assert_eq!(agent.profile.visibility, Visibility::Private);

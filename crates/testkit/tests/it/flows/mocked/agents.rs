@@ -5,6 +5,7 @@ use mockall::{Sequence, predicate::eq};
 use portcullis_audit::{Action, Actor};
 use portcullis_credentials::{RecoveryCode, RecoveryRequest};
 use portcullis_email::OutboxEntry;
+use portcullis_flows::agents::CreateKey;
 use portcullis_identity::Agent;
 use portcullis_kernel::Origin;
 use portcullis_limits::HitLog;
@@ -13,7 +14,7 @@ use portcullis_testkit::engine::TestEngine;
 
 use super::{
     super::{
-        JANE, People as _,
+        JANE, People as _, Stored as _,
         agents::{Agents as _, BOX, StoredAgents as _},
         home,
         mailbox::{Mail as _, kinds, waiting},
@@ -173,6 +174,39 @@ fn a_user_is_held_before_their_agents_and_erased_after_them() {
     });
     let engine = planned(&donor, vec![(Write, erased.published())]).build();
     engine.delete_user(id, Actor::Operator, &Origin::local()).unwrap();
+}
+
+#[test]
+fn an_owner_is_held_before_their_agent_and_that_before_its_keys() {
+    let donor = TestEngine::new();
+    let jane = donor.bearer(&donor.join(JANE).tokens);
+    let mut agent = donor.agent(donor.sign_up("bot").id);
+    agent.owner = Some(jane.user.id);
+    let session = donor.look(|uow| uow.sessions().find_live(jane.session, donor.now())).unwrap();
+    let (found, id) = (agent.clone(), agent.id);
+    let look = Unit::expecting(|unit| {
+        unit.agents.expect_find().with(eq(id)).times(1).return_once(move |_| Ok(Some(found)));
+    });
+    let mut order = Sequence::new();
+    let makes = Unit::expecting(|unit| {
+        let seq = &mut order;
+        let owner = unit.users.expect_hold_active().with(eq(jane.user.id)).times(1);
+        owner.in_sequence(seq).returning(|_| Ok(true));
+        let live = unit.sessions.expect_find_live().times(1).in_sequence(seq);
+        live.return_once(move |_, _| Ok(Some(session)));
+        let hold = unit.agents.expect_lock().with(eq(id)).times(1).in_sequence(seq);
+        hold.return_once(move |_| Ok(Some(agent)));
+        let count = unit.api_keys.expect_count_live().times(1).in_sequence(seq);
+        count.returning(|_, _| Ok(0));
+        let insert = unit.api_keys.expect_insert().times(1).in_sequence(seq);
+        insert.withf(move |key| key.agent == id).returning(|_| Ok(()));
+        let append = unit.audit.expect_append().times(1).in_sequence(seq);
+        append.withf(|event| event.action == Action::ApiKeyCreated).returning(|_| Ok(()));
+    });
+    let units = vec![(Read, look), (Write, makes.published())];
+    let engine = planned(&donor, units).options(|options| options.limits.enabled = false).build();
+    let wanted = CreateKey { name: "ci".into(), ..CreateKey::default() };
+    engine.create_owned_key(&jane, &id.to_string(), wanted, &home()).unwrap();
 }
 
 #[test]

@@ -250,6 +250,7 @@ async fn pages_of_an_account_want_somebody_who_is_signed_in() {
         "/account/email/confirm",
         "/account/password",
         "/account/sessions",
+        "/account/agents",
         "/account/delete",
     ] {
         let reply = browser.open(path).await.expect(303);

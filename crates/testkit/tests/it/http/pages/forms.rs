@@ -217,6 +217,7 @@ async fn i10_head_works_where_get_does_and_has_no_effect() {
         "/account/email",
         "/account/email/confirm",
         "/account/password",
+        "/account/agents",
         "/account/sessions",
         "/account/delete",
     ] {
