@@ -13,10 +13,11 @@ use diesel::{
 };
 use portcullis_audit::{Action, Outcome};
 use portcullis_credentials::{KeyName, MailedKind, PasswordHash};
+use portcullis_credits::{AccountId, Note, OperationId, Reason};
 use portcullis_identity::{AgentName, AgentStatus, Description, DisplayName, Role, UserStatus};
 use portcullis_kernel::{
-    AgentId, ApiKeyId, AuditEventId, CodeMac, EmailChangeId, InvitationId, MailId, RecoveryId,
-    ResourceServerId, SessionId, TokenDigest, TokenId, UserId,
+    AgentId, ApiKeyId, AuditEventId, CodeMac, CreditEntryId, EmailChangeId, InvitationId, MailId,
+    RecoveryId, ResourceServerId, SessionId, TokenDigest, TokenId, UserId,
 };
 use portcullis_limits::BucketKey;
 use portcullis_tokens::{Algorithm, KeyPurpose, PublicJwk};
@@ -106,6 +107,8 @@ parsed! {
     RecoveryId: "recovery request id",
     TokenId: "token id",
     ResourceServerId: "resource server id",
+    AccountId: "account of credits",
+    CreditEntryId: "ledger entry id",
     Role: "role",
     IpAddr: "network address",
 }
@@ -118,6 +121,7 @@ named! {
     Action: "audit action",
     Outcome: "audit outcome",
     MailedKind: "kind of mailed token",
+    Reason: "reason of a ledger entry",
 }
 
 stored! {
@@ -126,6 +130,8 @@ stored! {
     Description,
     DisplayName,
     KeyName,
+    Note,
+    OperationId,
     PasswordHash,
 }
 

@@ -8,10 +8,11 @@ use std::{
 use portcullis_kernel::{StoreError, StoreResult};
 use portcullis_storage::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
-    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
-    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
-    SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork, UserRepository,
+    AuditRepository, CreditRepository, EmailChangeRepository, InboxRepository,
+    InvitationRepository, KnownAddressRepository, MailedTokenRepository, OutboxRepository,
+    PasswordRepository, RateLimitRepository, RecoveryRepository, ResourceServerRepository,
+    SessionRepository, SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork,
+    UserRepository,
 };
 
 mod broken;
@@ -193,6 +194,7 @@ impl UnitOfWork for FaultyUnit<'_> {
         recoveries: RecoveryRepository,
         spent_tokens: SpentTokenRepository,
         resource_servers: ResourceServerRepository,
+        credits: CreditRepository,
         invitations: InvitationRepository,
         outbox: OutboxRepository,
         inbox: InboxRepository,

@@ -7,13 +7,14 @@ const RULE: &str = "arrows";
 const KERNEL: &str = "portcullis-kernel";
 
 /// Siblings: they never import each other, shared ids live in the kernel.
-pub(super) const DOMAIN: [&str; 6] = [
+pub(super) const DOMAIN: [&str; 7] = [
     "portcullis-identity",
     "portcullis-credentials",
     "portcullis-tokens",
     "portcullis-limits",
     "portcullis-email",
     "portcullis-audit",
+    "portcullis-credits",
 ];
 
 /// What a crate may import from the workspace.
@@ -25,7 +26,7 @@ enum Imports {
 use Imports::{Anything, Only};
 
 /// The whole table. A crate that is not in it is an error, so a new crate gets its place here.
-const TABLE: [(&str, Imports); 20] = [
+const TABLE: [(&str, Imports); 21] = [
     (KERNEL, Only(&[])),
     ("portcullis-identity", Only(&[&[KERNEL]])),
     ("portcullis-credentials", Only(&[&[KERNEL]])),
@@ -33,6 +34,7 @@ const TABLE: [(&str, Imports); 20] = [
     ("portcullis-limits", Only(&[&[KERNEL]])),
     ("portcullis-email", Only(&[&[KERNEL]])),
     ("portcullis-audit", Only(&[&[KERNEL]])),
+    ("portcullis-credits", Only(&[&[KERNEL]])),
     ("portcullis-storage", Only(&[&[KERNEL], &DOMAIN])),
     ("portcullis-flows", Only(&[&[KERNEL], &DOMAIN, &["portcullis-storage"]])),
     // Adapters: only the server, testkit and the examples import them.

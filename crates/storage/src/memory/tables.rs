@@ -2,11 +2,13 @@ use portcullis_audit::AuditEvent;
 use portcullis_credentials::{
     AgentToken, ApiKey, MailedToken, PasswordHash, RecoveryCode, RecoveryRequest,
 };
+use portcullis_credits::{AccountId, Entry};
 use portcullis_email::{OutboxEntry, ports::InboxEntry};
 use portcullis_identity::{Agent, EmailChange, Invitation, ResourceServer, User};
 use portcullis_kernel::{
-    AgentId, ApiKeyId, AuditEventId, EmailChangeId, Instant, InvitationId, MailId, RecoveryId,
-    ResourceServerId, SessionId, StoreError, StoreResult, TokenDigest, TokenId, UniqueKey, UserId,
+    AgentId, ApiKeyId, AuditEventId, CreditEntryId, EmailChangeId, Instant, InvitationId, MailId,
+    RecoveryId, ResourceServerId, SessionId, StoreError, StoreResult, TokenDigest, TokenId,
+    UniqueKey, UserId,
 };
 use portcullis_limits::{BucketKey, HitLog};
 use portcullis_tokens::{RefreshRow, Session, SigningKey, SpentToken};
@@ -35,6 +37,9 @@ pub(super) struct Tables {
     pub(super) recovery_codes: Table<(RecoveryId, AgentId), RecoveryCode>,
     pub(super) spent_tokens: Table<TokenId, SpentToken>,
     pub(super) resource_servers: Table<ResourceServerId, ResourceServer>,
+    /// Balances.
+    pub(super) credit_accounts: Table<AccountId, i64>,
+    pub(super) credit_entries: Table<CreditEntryId, Entry>,
     pub(super) outbox: Table<MailId, OutboxEntry>,
     pub(super) inbox: Table<MailId, InboxEntry>,
     pub(super) audit: Table<AuditEventId, AuditEvent>,
@@ -86,6 +91,7 @@ impl Tables {
         for agent in self.agents.keys_where(u32::MAX, |_, agent| agent.owner == Some(id)) {
             self.agents.update(&agent, |agent| agent.owner = None);
         }
+        self.remove_account(AccountId::User(id));
         self.remove_mails(|entry| entry.user == Some(id));
         true
     }
@@ -129,6 +135,7 @@ impl Tables {
         }
         self.recovery_codes.remove_where(u32::MAX, |(_, agent), _| *agent == id);
         self.agent_networks.remove_where(u32::MAX, |(agent, _), _| *agent == id);
+        self.remove_account(AccountId::Agent(id));
         self.remove_mails(|entry| entry.agent == Some(id));
         true
     }
@@ -146,12 +153,18 @@ impl Tables {
         self.recoveries.remove(&id).is_some()
     }
 
+    /// Removes an account of credits with its ledger.
+    pub(super) fn remove_account(&mut self, id: AccountId) {
+        self.credit_entries.remove_where(u32::MAX, |_, entry| entry.posting.account == id);
+        self.credit_accounts.remove(&id);
+    }
+
     /// Removes the mails about what is gone.
     pub(super) fn remove_mails(&mut self, about: impl Fn(&OutboxEntry) -> bool) {
         self.outbox.remove_where(u32::MAX, |_, entry| about(entry));
     }
 
-    fn journals(&mut self) -> [&mut dyn Journal; 22] {
+    fn journals(&mut self) -> [&mut dyn Journal; 24] {
         [
             &mut self.users,
             &mut self.emails,
@@ -171,6 +184,8 @@ impl Tables {
             &mut self.recovery_codes,
             &mut self.spent_tokens,
             &mut self.resource_servers,
+            &mut self.credit_accounts,
+            &mut self.credit_entries,
             &mut self.outbox,
             &mut self.inbox,
             &mut self.audit,

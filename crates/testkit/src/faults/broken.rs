@@ -2,6 +2,7 @@ use portcullis_audit::AuditEvent;
 use portcullis_credentials::{
     AgentToken, ApiKey, MailedKind, MailedToken, PasswordHash, RecoveryCode, RecoveryRequest, Tried,
 };
+use portcullis_credits::{AccountId, Entry, Ledger, OperationId, Posted, Posting, Reason};
 use portcullis_email::{OutboxEntry, ports::InboxEntry};
 use portcullis_identity::{
     Agent, AgentFilter, DisplayName, EmailChange, Invitation, ResourceServer, Role, User,
@@ -15,10 +16,11 @@ use portcullis_kernel::{
 use portcullis_limits::{BucketKey, HitLog, Policy};
 use portcullis_storage::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
-    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository, KeyHolder,
-    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
-    SigningKeyRepository, SpentTokenRepository, UserRepository,
+    AuditRepository, CreditRepository, EmailChangeRepository, InboxRepository,
+    InvitationRepository, KeyHolder, KnownAddressRepository, MailedTokenRepository,
+    OutboxRepository, PasswordRepository, RateLimitRepository, RecoveryRepository,
+    ResourceServerRepository, SessionRepository, SigningKeyRepository, SpentTokenRepository,
+    UserRepository,
 };
 use portcullis_tokens::{RefreshRow, RefreshState, Session, SigningKey, SpentToken};
 
@@ -203,6 +205,13 @@ broken! {
         has_audience(&str) -> bool;
         list() -> Vec<ResourceServer>;
         remove(ResourceServerId) -> bool;
+    }
+    CreditRepository {
+        post(&Posting) -> Posted;
+        balance(AccountId) -> i64;
+        ledger(AccountId, u32) -> Ledger;
+        find(Reason, Option<ResourceServerId>, &OperationId) -> Option<Entry>;
+        merge(AccountId, AccountId) -> ();
     }
     OutboxRepository {
         insert(&OutboxEntry) -> ();
