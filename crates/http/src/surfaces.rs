@@ -1,9 +1,9 @@
 use utoipa::openapi::{
     Info, OpenApiBuilder, RefOr,
-    security::{Http, HttpAuthScheme, SecurityScheme},
+    security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
 };
 
-use crate::{admin, agents, kit::Routes, meta, oauth, pages, people};
+use crate::{admin, agents, credits, kit::Routes, meta, oauth, pages, people};
 
 /// Every surface; a new one adds a line. Order matters where one prefix holds another.
 pub(crate) fn routes() -> Routes {
@@ -13,6 +13,7 @@ pub(crate) fn routes() -> Routes {
     people::mount(&mut routes);
     agents::mount(&mut routes);
     oauth::mount(&mut routes);
+    credits::mount(&mut routes);
     pages::mount(&mut routes);
     admin::mount(&mut routes);
     routes
@@ -31,14 +32,23 @@ pub fn openapi() -> String {
     let (bearer, basic) = (HttpAuthScheme::Bearer, HttpAuthScheme::Basic);
     let schemes = [
         ("access_token", scheme(bearer.clone(), "A person's access token.")),
-        ("agent_token", scheme(bearer, "An agent's access token.")),
+        ("agent_token", scheme(bearer.clone(), "An agent's access token.")),
+        ("bearer_key", scheme(bearer, "One of an agent's API keys.")),
         ("api_key", scheme(basic.clone(), "An agent's id and one of its API keys.")),
         ("recovery_key", scheme(basic.clone(), "An agent's id and its recovery key.")),
         ("resource_server", scheme(basic, "A resource server's id and secret.")),
+        ("webhook", signed()),
     ];
     let components = document.components.get_or_insert_default();
     components.security_schemes.extend(schemes.map(|(name, scheme)| (name.to_owned(), scheme)));
     document.to_json().unwrap_or_else(|_| "{}".to_owned())
+}
+
+/// How a payment system authenticates what it tells.
+fn signed() -> RefOr<SecurityScheme> {
+    let description = "A signature as Standard Webhooks says.";
+    let signature = ApiKeyValue::with_description("webhook-signature", description);
+    RefOr::T(SecurityScheme::ApiKey(ApiKey::Header(signature)))
 }
 
 /// The same of the routes that are there in development only.

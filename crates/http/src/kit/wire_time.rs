@@ -7,6 +7,11 @@ pub(crate) fn seconds(at: Instant) -> String {
     whole.to_offset(time::UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
 }
 
+/// Milliseconds since 1970: how registrations and credits tell time.
+pub(crate) fn millis(at: Instant) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or_default()
+}
+
 /// `21 November 2026, 18:41 UTC`: how pages tell time.
 pub(crate) fn readable(at: Instant) -> String {
     let form =
@@ -23,6 +28,7 @@ mod tests {
     fn times_have_whole_seconds_and_z() {
         let at = time::macros::datetime!(2026-03-15 10:00:00.123456 UTC);
         assert_eq!(seconds(at), "2026-03-15T10:00:00Z");
+        assert_eq!(millis(at), 1_773_568_800_123);
         assert_eq!(readable(at), "15 March 2026, 10:00 UTC");
     }
 }
