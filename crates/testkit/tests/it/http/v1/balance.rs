@@ -120,7 +120,7 @@ async fn a_key_for_other_networks_is_forbidden() {
 #[actix_web::test]
 async fn l2_requests_count_towards_agent_key_and_person_or_towards_the_address() {
     let app = TestApp::memory().await;
-    let (bot, jane) = (app.bot("weather-bot").await, app.person("jane@example.com").await);
+    let (bot, jane) = (app.bot("weather-bot").await, app.verified("jane@example.com").await);
     let client = app.client();
     for left in [59, 58] {
         let reply = client.get(BALANCE).bearer("x").await.expect(401);

@@ -47,6 +47,10 @@ fn signed<'a>(client: &Client<'a>, id: &str, timestamp: i64, signature: &str) ->
         .header("webhook-signature", signature)
 }
 
+fn json<'a>(request: Request<'a>, body: &str) -> Request<'a> {
+    request.body("application/json", body)
+}
+
 fn topup(account: &str, amount: i64) -> Value {
     json!({ "type": "credits.topup", "data": { "account": account, "amount": amount } })
 }
@@ -63,7 +67,7 @@ impl Seconds for TestApp {
 
 async fn records_once(stored: Stored) {
     let app = TestApp::with(stored, hearing()).await;
-    let (bot, jane) = (app.bot("weather-bot").await, app.person("jane@example.com").await);
+    let (bot, jane) = (app.bot("weather-bot").await, app.verified("jane@example.com").await);
     for _ in 0..2 {
         let reply = deliver(&app, &app.client(), "evt_1", &topup(&bot.id, 1000)).await.expect(200);
         let told = json!({ "account": bot.id, "credited": 1000, "balance": 1000 });
@@ -105,7 +109,6 @@ async fn q7_nothing_is_recorded_that_was_not_signed_just_like_this() {
     let now = app.clock_seconds();
     let good = signature(SECRET, "evt_1", now, &body);
     let client = || app.client();
-    let json = |request: Request<'_>, body: &str| request.body("application/json", body);
     let (old, soon) = (now - 301, now + 301);
     let refused = [
         json(client().post(TOPUPS), &body),

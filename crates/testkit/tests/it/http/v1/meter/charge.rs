@@ -106,7 +106,7 @@ async fn q3_what_the_resource_server_may_not_see_is_unknown_to_it() {
     let app = TestApp::memory().await;
     let (api, bot) = (watcher(&app), rich_bot(&app, 100).await);
     let blind = server(&app, "billing", None, false);
-    let jane = app.person("jane@example.com").await;
+    let jane = app.verified("jane@example.com").await;
     give(&app, &jane.id, 1, None);
     for (api, token) in [
         (&blind, &bot.api_key),
