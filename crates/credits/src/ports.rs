@@ -11,7 +11,8 @@ pub trait CreditRepository {
     /// Changes a balance and records why, or does neither. One conditional write decides whether the
     /// balance allows it, and a unique key whether it was done before: of any number of callers with one
     /// reason, resource server and name one is told [`Posted::Done`]. What is recorded goes before what
-    /// the balance allows.
+    /// the balance allows. Who was outrun by another with the same name is told
+    /// [`Contention`](portcullis_kernel::StoreError::Contention), and of its entry when tried again.
     ///
     /// An account is there from its first credits on; whoever gives some holds its user or agent. Needs a
     /// transaction.

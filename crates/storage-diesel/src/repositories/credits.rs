@@ -20,10 +20,14 @@ use crate::column::AsText;
 
 impl CreditRepository for Unit {
     fn post(&mut self, posting: &Posting) -> StoreResult<Posted> {
+        if let Some(recorded) = recorded(self, posting)? {
+            return Ok(recorded);
+        }
         if posting.delta > 0 {
             open(self, posting.account)?;
         }
         let Some(balance) = shift(self, posting)? else {
+            // Whoever left too little may have been charged for the same.
             return Ok(recorded(self, posting)?.unwrap_or(Posted::Refused));
         };
         let insert = diesel::insert_into(credit_entries::table)
@@ -33,9 +37,9 @@ impl CreditRepository for Unit {
         if self.change(|conn| insert.execute(conn)).map(found)? {
             return Ok(Posted::Done(balance));
         }
-        // It was done before, and the balance is still held by this transaction.
-        add(self, posting.account, -posting.delta)?;
-        recorded(self, posting)?.ok_or_else(|| outrun("entry of a ledger"))
+        // Not given back here: a row that this transaction has changed already is checked against its user
+        // when it is changed again, and users are locked before accounts. Tried again, it is found above.
+        Err(outrun("entry of a ledger"))
     }
 
     fn balance(&mut self, id: AccountId) -> StoreResult<i64> {
