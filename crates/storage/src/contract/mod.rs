@@ -21,6 +21,7 @@ mod agent_world;
 pub mod agents;
 pub mod api_keys;
 pub mod audit;
+pub mod credits;
 pub mod email_changes;
 pub mod inbox;
 pub mod invitations;
@@ -91,6 +92,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
         recovery_codes::CASES,
         spent_tokens::CASES,
         resource_servers::CASES,
+        credits::CASES,
         outbox::CASES,
         inbox::CASES,
         audit::CASES,
