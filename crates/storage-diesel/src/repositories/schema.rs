@@ -1,5 +1,11 @@
 //! The tables, as the migrations make them.
 
+mod claims;
+mod ledgers;
+
+pub(super) use claims::{claim_attempts, registrations};
+pub(super) use ledgers::{credit_accounts, credit_entries};
+
 use super::super::InstantSql;
 
 diesel::table! {
@@ -333,76 +339,8 @@ diesel::table! {
     }
 }
 
-diesel::table! {
-    use diesel::sql_types::{Binary, Integer, Nullable, Text};
-    use super::InstantSql;
-
-    registrations (id) {
-        id -> Text,
-        agent_id -> Text,
-        kind -> Text,
-        email -> Nullable<Text>,
-        claim -> Binary,
-        view_token -> Binary,
-        codes -> Integer,
-        asked_from -> Nullable<Text>,
-        created_at -> InstantSql,
-        expires_at -> InstantSql,
-        claimed_at -> Nullable<InstantSql>,
-        denied_at -> Nullable<InstantSql>,
-        undo -> Nullable<Binary>,
-        undo_until -> Nullable<InstantSql>,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{Binary, Integer, Nullable, Text};
-    use super::InstantSql;
-
-    claim_attempts (id) {
-        id -> Text,
-        registration_id -> Text,
-        email -> Text,
-        email_delivery -> Text,
-        code -> Nullable<Binary>,
-        tries -> Integer,
-        created_at -> InstantSql,
-        expires_at -> InstantSql,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{BigInt, Nullable, Text};
-
-    credit_accounts (id) {
-        id -> Text,
-        user_id -> Nullable<Text>,
-        agent_id -> Nullable<Text>,
-        balance -> BigInt,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{BigInt, Nullable, Text};
-    use super::InstantSql;
-
-    credit_entries (id) {
-        id -> Text,
-        account_id -> Text,
-        delta -> BigInt,
-        balance -> BigInt,
-        reason -> Text,
-        server_id -> Text,
-        operation_id -> Nullable<Text>,
-        note -> Nullable<Text>,
-        created_at -> InstantSql,
-    }
-}
-
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(api_keys -> agents (agent_id));
 diesel::joinable!(agent_networks -> agents (agent_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, refresh_tokens);
 diesel::allow_tables_to_appear_in_same_query!(agents, api_keys, agent_networks, spent_tokens);
-diesel::joinable!(credit_entries -> credit_accounts (account_id));
-diesel::allow_tables_to_appear_in_same_query!(credit_accounts, credit_entries);

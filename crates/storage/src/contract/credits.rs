@@ -1,11 +1,10 @@
 //! Cases of [`CreditRepository`](crate::CreditRepository).
 
 use portcullis_credits::{
-    AccountId, Amount, Cost, Entry, Ledger, MOST_BALANCE, Note, OperationId, Posted, Posting,
-    Reason,
+    AccountId, Amount, Entry, Ledger, MOST_BALANCE, Note, OperationId, Posted, Posting, Reason,
 };
 use portcullis_identity::Agent;
-use portcullis_kernel::{CreditEntryId, ResourceServerId, StoreResult};
+use portcullis_kernel::StoreResult;
 
 use super::{
     case_list,
@@ -31,66 +30,6 @@ case_list! {
     credits_go_with_their_agent,
     credits_of_an_unknown_user_or_agent_are_refused,
     what_was_rolled_back_was_not_posted,
-}
-
-impl Lab<'_> {
-    pub(super) fn entry_id(&self) -> CreditEntryId {
-        CreditEntryId::generate(&self.entropy).unwrap()
-    }
-
-    fn server_id(&self) -> ResourceServerId {
-        ResourceServerId::generate(&self.entropy).unwrap()
-    }
-
-    pub(super) fn operation(&self) -> OperationId {
-        OperationId::parse(&self.tag()).unwrap()
-    }
-
-    pub(super) fn grant_of(&self, account: AccountId, credits: i64) -> Posting {
-        Posting::grant(self.entry_id(), account, Amount::new(credits).unwrap(), None, at(0))
-    }
-
-    fn charge_of(&self, account: AccountId, cost: i64) -> Posting {
-        let by = (self.server_id(), self.operation());
-        Posting::charge(self.entry_id(), account, Cost::new(cost).unwrap(), by, at(1))
-    }
-
-    fn post(&self, posting: &Posting) -> Posted {
-        self.write(|uow| uow.credits().post(posting))
-    }
-
-    /// A stored user with so many credits.
-    fn rich(&self, credits: i64) -> AccountId {
-        let account = AccountId::User(self.user().id);
-        assert_eq!(self.post(&self.grant_of(account, credits)), Posted::Done(credits));
-        account
-    }
-
-    /// A stored agent of nobody.
-    fn loner(&self) -> AccountId {
-        AccountId::Agent(self.agent().id)
-    }
-
-    fn ledger(&self, account: AccountId) -> Ledger {
-        self.read(|uow| uow.credits().ledger(account, 100))
-    }
-
-    fn balance(&self, account: AccountId) -> i64 {
-        self.read(|uow| uow.credits().balance(account))
-    }
-
-    /// The balance, which is the sum of the ledger.
-    fn sum(&self, account: AccountId) -> i64 {
-        let ledger = self.ledger(account);
-        let sum: i64 = ledger.entries.iter().map(|entry| entry.posting.delta).sum();
-        assert_eq!((ledger.balance, self.balance(account)), (sum, sum));
-        sum
-    }
-
-    fn recorded(&self, posting: &Posting) -> Option<Entry> {
-        let (reason, server) = (posting.reason, posting.server);
-        self.read(|uow| uow.credits().find(reason, server, posting.operation.as_ref().unwrap()))
-    }
 }
 
 /// Every field, of each reason, of a user and of an agent.

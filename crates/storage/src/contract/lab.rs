@@ -1,4 +1,5 @@
 mod agents;
+mod credits;
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},

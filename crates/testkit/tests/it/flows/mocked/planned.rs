@@ -20,13 +20,14 @@ use portcullis_identity::ports::{
 };
 use portcullis_kernel::{ApiKeyId, StoreResult, TokenDigest, TokenId};
 use portcullis_limits::ports::MockRateLimitRepository;
+use portcullis_registration::ports::MockRegistrationRepository;
 use portcullis_storage::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
     AuditRepository, CreditRepository, EmailChangeRepository, InboxRepository,
     InvitationRepository, KeyHolder, KnownAddressRepository, MailedTokenRepository,
     OutboxRepository, PasswordRepository, RateLimitRepository, RecoveryRepository,
-    ResourceServerRepository, SessionRepository, SigningKeyRepository, SpentTokenRepository,
-    Storage, TxMode, UnitOfWork, UserRepository,
+    RegistrationRepository, ResourceServerRepository, SessionRepository, SigningKeyRepository,
+    SpentTokenRepository, Storage, TxMode, UnitOfWork, UserRepository,
 };
 use portcullis_testkit::engine::{TestEngine, TestEngineBuilder};
 use portcullis_tokens::ports::{
@@ -69,6 +70,7 @@ pub(super) struct Unit {
     pub(super) agent_tokens: MockAgentTokenRepository,
     pub(super) agent_networks: MockAgentNetworkRepository,
     pub(super) recoveries: MockRecoveryRepository,
+    pub(super) registrations: MockRegistrationRepository,
     pub(super) spent_tokens: MockSpentTokenRepository,
     pub(super) resource_servers: MockResourceServerRepository,
     pub(super) credits: MockCreditRepository,
@@ -118,6 +120,7 @@ impl UnitOfWork for Unit {
         agent_tokens: AgentTokenRepository,
         agent_networks: AgentNetworkRepository,
         recoveries: RecoveryRepository,
+        registrations: RegistrationRepository,
         spent_tokens: SpentTokenRepository,
         resource_servers: ResourceServerRepository,
         credits: CreditRepository,
