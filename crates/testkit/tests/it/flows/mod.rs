@@ -35,6 +35,7 @@ mod profile;
 mod races;
 mod refresh;
 mod register;
+mod registration;
 mod sessions;
 mod sign_in;
 mod sign_out;
