@@ -31,7 +31,7 @@ impl Pair {
     }
 
     fn each(&self, index: usize) -> &TestEngine {
-        if index % 2 == 0 { &self.first } else { &self.second }
+        if index.is_multiple_of(2) { &self.first } else { &self.second }
     }
 }
 
