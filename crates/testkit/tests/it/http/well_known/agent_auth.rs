@@ -3,7 +3,12 @@
 use portcullis_testkit::app::{AppOptions, TestApp};
 use serde_json::{Value, json};
 
-use crate::http::v1::auth::agent::sign_up::{JANE, Newcomer, works};
+use crate::http::{
+    oauth2::callers::{TOKEN, ask},
+    v1::auth::agent::sign_up::{JANE, Newcomer, works},
+};
+
+const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 const SERVER: &str = "/.well-known/oauth-authorization-server";
 
@@ -45,6 +50,13 @@ async fn w7_every_endpoint_that_is_named_does_what_is_said_of_it() {
     let done = app.client().post(&complete).json(&body).await.expect(200);
     let key = done.string("/credential");
     assert!(works(&app, &first.agent, &key).await);
+    let supported = app.client().get(SERVER).await.json()["scopes_supported"].clone();
+    for scope in supported.as_array().unwrap().iter().filter_map(Value::as_str) {
+        if scope.starts_with("api.") {
+            let asked = ask(&app.client(), TOKEN, &[GRANT, ("scope", scope)]);
+            asked.basic(&first.agent, &key).await.expect(200);
+        }
+    }
     let revoke = path(&app, &told["revocation_uri"]);
     app.client().post(&revoke).bearer(&key).await.expect(200);
     assert!(!works(&app, &first.agent, &key).await);

@@ -7,6 +7,8 @@ use portcullis_testkit::{
 use serde_json::{Value, json};
 use time::Duration;
 
+use crate::http::oauth2::callers::{introspect, server};
+
 use super::sign_up::{JANE, Newcomer, anonymous, complete, for_address, newcomer, start, works};
 
 const PATH: &str = "/v1/auth/agent/claim/complete";
@@ -86,6 +88,28 @@ on_every_storage!(a_suspended_person_is_refused_and_an_unknown_one_gets_an_accou
     let agent = app.read(|uow| uow.agents().find(made.agent.parse().unwrap())).unwrap();
     assert_eq!(agent.owner, Some(john.id));
 });
+
+on_every_storage!(
+    k8_others_are_told_of_the_key_whose_it_is_and_that_the_mailbox_was_proven,
+    |app| {
+        let watcher = server(&app, "api.read api.write", None, false);
+        let (made, code) = asked(&app).await;
+        let told = introspect(&app.client(), &watcher, &made.key).await.json();
+        assert_eq!((&told["active"], &told["scope"]), (&json!(true), &json!("api.read")));
+        assert_eq!((&told["sub"], told.get("owner")), (&json!(made.agent), None));
+        assert_ne!(told["email_verified"], json!(true));
+        let reply = complete(&app.client(), &made.claim, &code).await.expect(200);
+        let told = introspect(&app.client(), &watcher, &reply.string("/credential")).await.json();
+        assert_eq!(
+            (&told["scope"], &told["sub"]),
+            (&json!("api.read api.write"), &json!(made.agent))
+        );
+        let jane = app.engine().find_user(JANE).unwrap().id.to_string();
+        assert_eq!((&told["owner"], &told["email_verified"]), (&json!(jane), &json!(true)));
+        let told = introspect(&app.client(), &watcher, &made.key).await.json();
+        assert_eq!(told, json!({ "active": false }), "K9");
+    }
+);
 
 on_every_storage!(v10_a_planted_account_is_cleared, |app| {
     let planted = app.client().register(JANE).await;
