@@ -3,12 +3,13 @@
 use portcullis_audit::{Action, Actor, Outcome};
 use portcullis_flows::{agents::CreateKey, registration::Report};
 use portcullis_kernel::Origin;
+use portcullis_storage::StorageExt as _;
 use portcullis_testkit::{app::Stored, engine::TestEngine};
 use time::Duration;
 
 use super::{
     super::{
-        JANE, JOHN,
+        JANE, JOHN, People as _,
         agents::{Key, StoredAgents as _, everywhere},
         mailbox::{Mail as _, waiting},
     },
@@ -110,6 +111,26 @@ fn an_agent_to_which_an_operator_gave_a_key_waits_for_nobody_and_stays() {
         let erased = engine.bot_count(newcomer.agent, Action::AgentDeleted, Outcome::Success);
         assert_eq!(erased, 0);
     }
+}
+
+#[test]
+fn k10_agents_with_an_owner_stay_and_stand_in_nobodys_way() {
+    let engine = server(&Stored::memory(), Some(LIFE));
+    let jane = engine.join(JANE).user.id;
+    let owned: Vec<_> = (0..120).map(|_| engine.anonymous()).collect();
+    for newcomer in &owned {
+        let agent = engine.find_bot(newcomer).unwrap();
+        let agent = portcullis_identity::Agent { owner: Some(jane), ..agent };
+        assert!(engine.storage.transact(|uow| uow.agents().update(&agent)).unwrap());
+    }
+    engine.clock.advance(Duration::SECOND);
+    let newcomer = engine.anonymous();
+    engine.clock.advance(LIFE * 2);
+    for _ in 0..2 {
+        engine.clean().unwrap();
+    }
+    assert!(gone(&engine, &newcomer));
+    assert!(owned.iter().all(|newcomer| engine.lives(newcomer.key.as_ref().unwrap())));
 }
 
 #[test]
