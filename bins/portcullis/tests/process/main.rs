@@ -28,6 +28,7 @@ mod mail_server;
 mod outage;
 mod parallel;
 mod refused_start;
+mod registrations;
 mod secrecy;
 mod shared;
 mod signing_keys;

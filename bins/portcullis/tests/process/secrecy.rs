@@ -1,6 +1,7 @@
 //! No secret in any log line or at rest, and no hostile text as it came.
 
 mod agents;
+mod newcomers;
 mod secrets;
 
 use std::fs;
@@ -127,6 +128,7 @@ fn g1_c1_v11_k3_o9_no_secret_is_logged_or_stored(home: &mut Home) {
     let mut secrets = session(&server);
     mailed(home, &server, &mailbox, &mut secrets);
     agents::everything(home, &server, &mailbox, &mut secrets);
+    newcomers::everything(&server, &mailbox, &mut secrets);
     secrets.add(fs::read_to_string(home.key_file()).unwrap().trim());
     let log = server.log();
     for target in ["/v1/users/me", "/api/auth/token", "/oauth2/introspect"] {
@@ -166,6 +168,7 @@ fn g1_no_secret_is_logged_whatever_the_filter(home: &mut Home) {
     let mut secrets = session(&server);
     mailed(home, &server, &mailbox, &mut secrets);
     agents::everything(home, &server, &mailbox, &mut secrets);
+    newcomers::everything(&server, &mailbox, &mut secrets);
     secrets.assert_absent("the log", server.log().as_bytes());
 }
 

@@ -33,13 +33,14 @@ impl Engine {
         let Some(found) = uow.registrations().find_by_agent(id)? else { return Ok(false) };
         // Held as whoever claims it holds it.
         let Some(held) = uow.registrations().lock_by_claim(&found.claim)? else { return Ok(false) };
-        let claimed = matches!(held.state, portcullis_registration::State::Claimed(_));
-        let agent = uow.agents().lock(id)?.filter(|agent| agent.owner.is_none() && !claimed);
-        if agent.is_none() {
+        let Some(agent) = uow.agents().lock(id)? else { return Ok(false) };
+        if matches!(held.state, portcullis_registration::State::Claimed(_)) {
             return Ok(false);
         }
-        if held.kind.address().is_some() && uow.api_keys().count_live(id, now)? > 0 {
-            // An operator gave it a key: it is theirs now, and no longer waits for anybody.
+        let named = held.kind.address().is_some();
+        if agent.owner.is_some() || (named && uow.api_keys().count_live(id, now)? > 0) {
+            // An operator gave it an owner or a key: it no longer waits for anybody. Left in the list it
+            // would stand in the way of others.
             uow.registrations().remove(held.id)?;
             return Ok(false);
         }

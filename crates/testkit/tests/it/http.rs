@@ -79,6 +79,7 @@ mod pages {
 }
 
 mod well_known {
+    mod agent_auth;
     mod discovery;
     mod jwks;
 }
@@ -98,7 +99,14 @@ pub(crate) mod v1 {
         mod one_user;
         mod users;
     }
-    mod auth {
+    pub(crate) mod auth {
+        pub(crate) mod agent {
+            mod bodies;
+            mod claim;
+            mod complete;
+            mod revoke;
+            pub(crate) mod sign_up;
+        }
         mod login;
         mod logout;
         mod refresh;

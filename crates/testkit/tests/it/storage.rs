@@ -8,6 +8,7 @@ mod locks;
 mod migrations;
 mod plans;
 mod postgres;
+mod registration_locks;
 mod sqlite;
 mod transactions;
 

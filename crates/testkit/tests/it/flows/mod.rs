@@ -36,6 +36,7 @@ mod profile;
 mod races;
 mod refresh;
 mod register;
+mod registration;
 mod sessions;
 mod sign_in;
 mod sign_out;

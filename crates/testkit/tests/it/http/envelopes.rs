@@ -53,9 +53,9 @@ async fn what_no_route_serves_is_told_in_the_envelope_of_its_prefix() {
         (
             "not_found",
             &[
-                "/v1/auth/agent",
+                "/v1/auth/agent/",
                 "/v1/auth/agentx",
-                "/v1/auth/agent/claim",
+                "/v1/auth/agent/claim/x",
                 "/agent/x",
                 "/v1/balance/x",
                 "/v1/meter/x",
@@ -64,7 +64,7 @@ async fn what_no_route_serves_is_told_in_the_envelope_of_its_prefix() {
                 "/v2/auth/login",
                 "/nothing",
                 "/.well-known/x",
-                "/auth.md",
+                "/auth.md/",
                 "/v1/authx",
                 "/v1/usersx",
                 "/apix",

@@ -73,9 +73,17 @@ async fn routes_that_want_a_token_say_so() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let refuses = operation["responses"]["401"]["description"].as_str().unwrap_or("");
-            let wants = operation["security"][0]["access_token"].is_array();
+            let schemes = operation["security"].as_array().into_iter().flatten();
+            let schemes: Vec<&str> = schemes
+                .flat_map(|one| one.as_object().unwrap().keys())
+                .map(String::as_str)
+                .collect();
             let of_machines = path.starts_with("/v1/meter/") || path.starts_with("/v1/credits/");
-            let wants = wants || (of_machines && operation["security"].is_array());
+            let wants = match path.as_str() {
+                _ if of_machines => !schemes.is_empty(),
+                path if path.starts_with("/v1/auth/agent") => schemes.contains(&"registered_key"),
+                _ => schemes.contains(&"access_token"),
+            };
             assert_eq!(wants, refuses.contains("`unauthorized`"), "{method} {path}");
             if path.starts_with("/api/") {
                 let wants = operation["security"].is_array();
@@ -131,6 +139,10 @@ fn the_routes_of_the_api_and_their_statuses() {
     PUT /v1/admin/users/{id}/role 200 400 401 403 404 408 409 413 415 429 500 503
     DELETE /v1/admin/users/{id}/sessions 204 401 403 404 429 500 503
     POST /v1/admin/users/{id}/suspend 200 401 403 404 409 429 500 503
+    POST /v1/auth/agent 200 400 408 413 415 429 500 503
+    POST /v1/auth/agent/claim 200 400 403 404 408 409 413 415 429 500 503
+    POST /v1/auth/agent/claim/complete 200 400 401 403 404 408 409 413 415 429 500 503
+    POST /v1/auth/agent/revoke 200 401 408 413 415 429 500 503
     POST /v1/auth/login 200 400 401 403 408 413 415 429 500 503
     POST /v1/auth/logout 204 400 401 408 413 415 429 500 503
     POST /v1/auth/password/change 204 400 401 408 413 415 429 500 503
@@ -218,6 +230,7 @@ fn all_other_routes_and_their_statuses() {
     POST /account/sign-in 303 400 401 403 408 413 415 429 500 503
     POST /account/sign-out 303 400 403 408 413 415 429 500 503
     GET /assets/{file} 200 404 500
+    GET /auth.md 200 500
     GET /health 200 500
     POST /oauth2/introspect 200 400 401 408 413 415 429 500 503
     POST /oauth2/revoke 200 400 401 408 413 415 429 500 503

@@ -8,8 +8,10 @@ use portcullis_identity::{
     Agent, AgentMetadata, AgentName, PlainServerSecret, ProvenEmail, ResourceServer,
 };
 use portcullis_kernel::{
-    AgentId, ApiKeyId, CodeMac, RecoveryId, ResourceServerId, Scopes, TokenId,
+    AgentId, ApiKeyId, ClaimAttemptId, CodeMac, RecoveryId, RegistrationId, ResourceServerId,
+    Scopes, TokenDigest, TokenId,
 };
+use portcullis_registration::{ClaimAttempt, Registration, RegistrationKind, State};
 use portcullis_system::SystemEntropy;
 use portcullis_tokens::SpentToken;
 
@@ -103,5 +105,36 @@ pub(super) fn new_server() -> ResourceServer {
         scopes: Scopes::new(["messages:read"]).unwrap(),
         people: false,
         created_at: at(0),
+    }
+}
+
+/// A registration for an address that is open for an hour.
+pub(super) fn new_registration(agent: AgentId) -> Registration {
+    let id = RegistrationId::generate(&SystemEntropy).unwrap();
+    Registration {
+        id,
+        agent,
+        kind: RegistrationKind::Email { address: "jane@example.com".to_owned() },
+        claim: TokenDigest::of(&format!("claim {id}")),
+        view: TokenDigest::of(&format!("view {id}")),
+        codes: 0,
+        asked_from: None,
+        state: State::Open,
+        created_at: at(0),
+        expires_at: at(3600),
+    }
+}
+
+/// An attempt whose code lives for ten minutes.
+pub(super) fn new_attempt(registration: RegistrationId) -> ClaimAttempt {
+    ClaimAttempt {
+        id: ClaimAttemptId::generate(&SystemEntropy).unwrap(),
+        registration,
+        email: "jane@example.com".to_owned(),
+        delivery: "Jane@example.com".to_owned(),
+        code: Some(CodeMac::from_bytes([7; 32])),
+        tries: 0,
+        created_at: at(0),
+        expires_at: at(600),
     }
 }

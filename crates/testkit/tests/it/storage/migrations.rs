@@ -5,17 +5,19 @@ use std::{sync::Barrier, thread};
 use diesel::{
     QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types::Text,
 };
-use portcullis_audit::{Actor, AuditEvent};
+use portcullis_audit::{Action, Actor, AuditEvent};
 use portcullis_email::OutboxEntry;
 use portcullis_identity::Agent;
-use portcullis_kernel::StoreResult;
+use portcullis_kernel::{Origin, StoreResult};
 use portcullis_storage::{StorageExt, UnitOfWork};
 use portcullis_storage_diesel::{Database, MigrateError};
+use portcullis_system::SystemEntropy;
 use portcullis_tokens::{KeyPurpose, SigningKey};
 
 use self::rows::{AgentRows, Rows};
-use super::lab::{
-    PostgresLab, SqliteLab, at, new_email_change, new_mail, new_mailed_token, new_user,
+use super::{
+    agent_rows::{new_attempt, new_registration},
+    lab::{PostgresLab, SqliteLab, at, new_email_change, new_mail, new_mailed_token, new_user},
 };
 
 /// All of them.
@@ -217,6 +219,14 @@ fn every_row_of_people_and_mail_survives_agents_and_their_undoing() {
     survives_agents(&lab.storage(), || undo(&mut lab.raw(), &POSTGRES, 2));
 }
 
+#[test]
+fn every_row_of_agents_survives_registrations_and_their_undoing() {
+    let lab = SqliteLab::migrated();
+    survives_registrations(&lab.storage(), || undo(&mut lab.raw(), &SQLITE, 3));
+    let Some(lab) = PostgresLab::migrated() else { return };
+    survives_registrations(&lab.storage(), || undo(&mut lab.raw(), &POSTGRES, 3));
+}
+
 /// With rows in every table of both.
 fn survives_mail(storage: &dyn Database, undo: impl Fn()) {
     let rows = Rows::new();
@@ -292,4 +302,59 @@ fn survives_agents(storage: &dyn Database, undo: impl Fn()) {
     assert!(storage.transact(|uow| uow.users().delete(rows.user.id)).unwrap());
     let agent = storage.read(|uow| uow.agents().find(agents.agent.id)).unwrap();
     assert_eq!(agent, Some(Agent { owner: None, ..agents.agent }));
+}
+
+/// With rows about agents, and registrations of some.
+fn survives_registrations(storage: &dyn Database, undo: impl Fn()) {
+    let owner = new_user();
+    let agents = AgentRows::new(owner.id);
+    let made = new_registration(agents.agent.id);
+    let attempt = new_attempt(made.id);
+    let subject = new_user().id;
+    let event = |action| {
+        let event = AuditEvent::new(action, Actor::System, &Origin::local(), at(0), &SystemEntropy);
+        event.unwrap().about(subject)
+    };
+    let events = [event(Action::AgentClaimed), event(Action::LimitReached)];
+    let mails = [
+        OutboxEntry { kind: "agent_claimed".to_owned(), ..new_mail() },
+        OutboxEntry { claim: Some(attempt.id), ..new_mail() },
+        new_mail(),
+    ];
+    let insert_new = |uow: &mut dyn UnitOfWork| -> StoreResult<()> {
+        uow.registrations().insert(&made)?;
+        uow.registrations().put_attempt(&attempt)?;
+        for mail in &mails[..2] {
+            uow.outbox().insert(mail)?;
+        }
+        Ok(())
+    };
+    storage
+        .transact(|uow| {
+            uow.users().insert(&owner)?;
+            agents.insert(uow)?;
+            uow.outbox().insert(&mails[2])?;
+            for event in &events {
+                uow.audit().append(event)?;
+            }
+            insert_new(uow)
+        })
+        .unwrap();
+    let waiting = || {
+        let all = storage.transact(|uow| uow.outbox().lock_sealed_by("first")).unwrap();
+        mails.each_ref().map(|mail| all.iter().any(|other| other.id == mail.id))
+    };
+    assert_eq!(waiting(), [true; 3]);
+    undo();
+    assert_eq!(storage.schema_state().unwrap().pending, NAMES[3..]);
+    assert_eq!(storage.migrate().unwrap(), NAMES[3..]);
+    assert_eq!(waiting(), [false, false, true], "what only the newer one can send is gone");
+    let agent = storage.read(|uow| uow.agents().find(agents.agent.id)).unwrap();
+    assert_eq!(agent.as_ref(), Some(&agents.agent));
+    let told = storage.read(|uow| uow.audit().list_for(subject, 9)).unwrap();
+    assert_eq!(told, events[1..]);
+    let found = storage.read(|uow| uow.registrations().find_by_agent(agents.agent.id)).unwrap();
+    assert_eq!(found, None);
+    // Nothing of the rows that were there once is in the way.
+    storage.transact(insert_new).unwrap();
 }

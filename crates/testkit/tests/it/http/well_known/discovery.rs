@@ -11,10 +11,16 @@ use crate::http::{
 };
 
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
+const MANIFEST: &str = "/auth.md";
 const SERVER: &str = "/.well-known/oauth-authorization-server";
 
 async fn document(app: &TestApp, path: &str) -> Value {
     app.client().get(path).await.expect(200).json()
+}
+
+/// Of agents' keys, and then of those that agents get who sign themselves up.
+fn scopes() -> Vec<&'static str> {
+    SCOPES.split(' ').chain(["api.read", "api.write"]).collect()
 }
 
 /// The path of an address of this server.
@@ -29,13 +35,13 @@ fn path_of<'a>(app: &TestApp, url: &'a Value) -> &'a str {
 async fn w7_the_protected_resource_is_described_as_rfc_9728_says() {
     let app = TestApp::memory().await;
     let url = app.options().public_url;
-    let scopes: Vec<&str> = SCOPES.split(' ').collect();
+    let scopes = scopes();
     assert_eq!(
         document(&app, RESOURCE).await,
         json!({
             "resource": url, "authorization_servers": [url],
             "bearer_methods_supported": ["header"], "resource_name": "Portcullis",
-            "resource_documentation": format!("{url}/"), "scopes_supported": scopes,
+            "resource_documentation": format!("{url}/auth.md"), "scopes_supported": scopes,
         })
     );
 }
@@ -44,7 +50,7 @@ async fn w7_the_protected_resource_is_described_as_rfc_9728_says() {
 async fn w7_the_authorization_server_is_described_as_rfc_8414_says() {
     let app = TestApp::memory().await;
     let url = app.options().public_url;
-    let scopes: Vec<&str> = SCOPES.split(' ').collect();
+    let scopes = scopes();
     assert_eq!(
         document(&app, SERVER).await,
         json!({
@@ -59,7 +65,25 @@ async fn w7_the_authorization_server_is_described_as_rfc_8414_says() {
             "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "none"],
             "introspection_endpoint": format!("{url}/oauth2/introspect"),
             "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
-            "service_documentation": format!("{url}/"),
+            "service_documentation": format!("{url}/auth.md"),
+            "agent_auth": {
+                "manifest_url": format!("{url}/auth.md"),
+                "skill": format!("{url}/auth.md"),
+                "registration_endpoint": format!("{url}/v1/auth/agent"),
+                "register_uri": format!("{url}/v1/auth/agent"),
+                "claim_endpoint": format!("{url}/v1/auth/agent/claim"),
+                "claim_uri": format!("{url}/v1/auth/agent/claim"),
+                "claim_complete_endpoint": format!("{url}/v1/auth/agent/claim/complete"),
+                "revocation_endpoint": format!("{url}/v1/auth/agent/revoke"),
+                "revocation_uri": format!("{url}/v1/auth/agent/revoke"),
+                "identity_types_supported": ["anonymous", "verified_email"],
+                "assertion_types_supported": ["verified_email"],
+                "anonymous": { "credential_types_supported": ["api_key"] },
+                "identity_assertion": {
+                    "assertion_types_supported": ["verified_email"],
+                    "credential_types_supported": ["api_key"],
+                },
+            },
         })
     );
 }
@@ -105,13 +129,13 @@ async fn w7_nothing_is_told_of_that_would_be_refused() {
     let (bot, api) = (app.bot("weather-bot").await, watcher(&app));
     let (resource, server) = (document(&app, RESOURCE).await, document(&app, SERVER).await);
     assert_eq!(resource["scopes_supported"], server["scopes_supported"]);
-    for scope in server["scopes_supported"].as_array().unwrap() {
-        let fields = [("scope", scope.as_str().unwrap())];
-        grant(&app.client(), &bot, &fields).await.expect(200);
+    let supported = server["scopes_supported"].as_array().unwrap();
+    for scope in supported.iter().filter_map(Value::as_str).filter(|it| SCOPES.contains(it)) {
+        grant(&app.client(), &bot, &[("scope", scope)]).await.expect(200);
     }
     for page in [&resource["resource_documentation"], &server["service_documentation"]] {
         let reply = app.client().get(path_of(&app, page)).await.expect(200);
-        assert_eq!(reply.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(reply.header("content-type"), Some("text/markdown; charset=utf-8"));
     }
     let asked = [("token", bot.access.as_str())];
     let introspect = path_of(&app, &server["introspection_endpoint"]);
@@ -131,7 +155,7 @@ async fn w7_nothing_is_told_of_that_would_be_refused() {
 #[actix_web::test]
 async fn w7_no_request_has_a_part_in_what_is_told() {
     let app = TestApp::memory().await;
-    for path in [RESOURCE, SERVER] {
+    for path in [RESOURCE, SERVER, MANIFEST] {
         let plain = app.client().get(path).await.expect(200);
         for (name, value) in [
             ("host", "evil.example"),
@@ -167,6 +191,7 @@ async fn w7_address_name_and_scopes_are_those_of_the_settings() {
     let resource = document(&app, RESOURCE).await;
     assert_eq!(resource["resource_name"], "Ünïcode \"& <Sons>");
     assert_eq!(resource["resource"], "https://auth.example.com");
+    // Those of agents that sign themselves up are among them already.
     assert_eq!(resource["scopes_supported"], json!(["api.read", "api.write"]));
     for document in [resource, document(&app, SERVER).await] {
         assert!(!document.to_string().contains("127.0.0.1"), "{document}");
@@ -176,12 +201,13 @@ async fn w7_address_name_and_scopes_are_those_of_the_settings() {
 #[actix_web::test]
 async fn pages_of_every_origin_may_read_and_caches_may_keep_it() {
     let app = TestApp::without_keys().await;
-    for path in [RESOURCE, SERVER] {
+    let types = ["application/json", "application/json", "text/markdown; charset=utf-8"];
+    for (path, media_type) in [RESOURCE, SERVER, MANIFEST].into_iter().zip(types) {
         let client = app.client();
         for _ in 0..100 {
             // Which headers of other origins there are is checked of every answer.
             let reply = client.get(path).header("origin", "https://evil.example").await.expect(200);
-            assert_eq!(reply.header("content-type"), Some("application/json"));
+            assert_eq!(reply.header("content-type"), Some(media_type));
             assert_eq!(reply.header("cache-control"), Some("public, max-age=300"));
             assert_eq!(reply.header("x-ratelimit-limit"), None, "exempt");
             assert_eq!(reply.header("vary"), None);
