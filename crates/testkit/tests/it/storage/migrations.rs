@@ -13,13 +13,16 @@ use portcullis_storage::{StorageExt, UnitOfWork};
 use portcullis_storage_diesel::{Database, MigrateError};
 use portcullis_tokens::{KeyPurpose, SigningKey};
 
-use self::rows::{AgentRows, Rows};
+use self::rows::{AgentRows, CreditRows, Rows};
 use super::lab::{
     PostgresLab, SqliteLab, at, new_email_change, new_mail, new_mailed_token, new_user,
 };
 
 /// All of them.
 const NAMES: [&str; 4] = ["0001_people", "0002_mail", "0003_agents", "0005_credits"];
+
+/// Those before credits.
+const BEFORE_CREDITS: usize = 3;
 
 const NEWER: &str = "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')";
 
@@ -206,6 +209,41 @@ fn every_row_of_people_and_mail_survives_agents_and_their_undoing() {
     survives_agents(&lab.storage(), || undo(&mut lab.raw(), &SQLITE, 2));
     let Some(lab) = PostgresLab::migrated() else { return };
     survives_agents(&lab.storage(), || undo(&mut lab.raw(), &POSTGRES, 2));
+}
+
+#[test]
+fn every_row_of_people_and_agents_survives_credits_and_their_undoing() {
+    let lab = SqliteLab::migrated();
+    survives_credits(&lab.storage(), || undo(&mut lab.raw(), &SQLITE, BEFORE_CREDITS));
+    let Some(lab) = PostgresLab::migrated() else { return };
+    survives_credits(&lab.storage(), || undo(&mut lab.raw(), &POSTGRES, BEFORE_CREDITS));
+}
+
+/// With credits of a user and of an agent.
+fn survives_credits(storage: &dyn Database, undo: impl Fn()) {
+    let rows = Rows::new();
+    let agents = AgentRows::new(rows.user.id);
+    let credits = CreditRows::new(rows.user.id, agents.agent.id);
+    storage
+        .transact(|uow| {
+            rows.insert(uow)?;
+            agents.insert(uow)
+        })
+        .unwrap();
+    let see = |uow: &mut dyn UnitOfWork| -> StoreResult<_> {
+        Ok((rows.see(uow)?, uow.agents().find(agents.agent.id)?))
+    };
+    let before = storage.read(see).unwrap();
+    for _ in 0..2 {
+        storage.transact(|uow| credits.insert(uow)).unwrap();
+        assert_eq!(storage.read(|uow| credits.see(uow)).unwrap(), [5, 5]);
+        undo();
+        assert_eq!(storage.schema_state().unwrap().pending, NAMES[BEFORE_CREDITS..]);
+        assert_eq!(storage.migrate().unwrap(), NAMES[BEFORE_CREDITS..]);
+        // The event of the grant went with it.
+        assert_eq!(storage.read(see).unwrap(), before);
+        assert_eq!(storage.read(|uow| credits.see(uow)).unwrap(), [0, 0]);
+    }
 }
 
 /// With rows in every table of both.
