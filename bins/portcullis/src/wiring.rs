@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
+use portcullis_credits::WebhookSecret;
 use portcullis_flows::{Engine, Parts, keys::OpenKeysError};
 use portcullis_jose::Josekit;
 use portcullis_kernel::{Alarm, Entropy, ExposeSecret, causes};
@@ -111,7 +112,7 @@ fn newer(unknown: &[String]) -> anyhow::Error {
 
 /// An engine for work that touches no signing key.
 pub(crate) fn engine_without_keys(loaded: &Loaded, database: Arc<dyn Database>) -> Result<Engine> {
-    engine(loaded, database, MasterKey::generate(&SystemEntropy)?)
+    engine(loaded, database, MasterKey::generate(&SystemEntropy)?, Vec::new())
 }
 
 /// The master key of the settings; `None` when its file is yet to be made, in development mode only.
@@ -145,7 +146,8 @@ pub(crate) fn engine_with_keys(
         Some(key) => key,
         None => first_master_key(loaded, Arc::clone(&database))?,
     };
-    engine(loaded, database, key)
+    let webhook_secrets = loaded.webhook_secrets().map_err(Problems::one)?;
+    engine(loaded, database, key, webhook_secrets)
 }
 
 /// Never in the place of a key that was there before: what it sealed could not be opened again.
@@ -171,7 +173,12 @@ fn first_master_key(loaded: &Loaded, database: Arc<dyn Database>) -> Result<Mast
     }
 }
 
-fn engine(loaded: &Loaded, database: Arc<dyn Database>, master_key: MasterKey) -> Result<Engine> {
+fn engine(
+    loaded: &Loaded,
+    database: Arc<dyn Database>,
+    master_key: MasterKey,
+    webhook_secrets: Vec<WebhookSecret>,
+) -> Result<Engine> {
     let parts = Parts {
         storage: database,
         clock: Arc::new(SystemClock),
@@ -180,7 +187,7 @@ fn engine(loaded: &Loaded, database: Arc<dyn Database>, master_key: MasterKey) -
         master_key,
     };
     let mut options = loaded.settings.engine();
-    options.credits.webhook_secrets = loaded.webhook_secrets().map_err(Problems::one)?;
+    options.credits.webhook_secrets = webhook_secrets;
     Ok(Engine::new(parts, options)?.with_alarm(Arc::new(LoggedAlarm)))
 }
 

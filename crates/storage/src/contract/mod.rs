@@ -21,6 +21,7 @@ mod agent_world;
 pub mod agents;
 pub mod api_keys;
 pub mod audit;
+pub mod credit_accounts;
 pub mod credits;
 pub mod email_changes;
 pub mod inbox;
@@ -97,6 +98,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
         spent_tokens::CASES,
         resource_servers::CASES,
         credits::CASES,
+        credit_accounts::CASES,
         outbox::CASES,
         inbox::CASES,
         audit::CASES,

@@ -88,9 +88,10 @@ pub(crate) mod v1 {
     pub(crate) mod balance;
     mod credits {
         mod topups;
+        mod unavailable;
     }
     mod meter {
-        mod charge;
+        pub(crate) mod charge;
     }
     mod admin {
         mod agents;

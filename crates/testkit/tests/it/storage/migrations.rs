@@ -14,7 +14,7 @@ use portcullis_storage_diesel::{Database, MigrateError};
 use portcullis_system::SystemEntropy;
 use portcullis_tokens::{KeyPurpose, SigningKey};
 
-use self::rows::{AgentRows, Rows};
+use self::rows::{AgentRows, CreditRows, Rows};
 use super::{
     agent_rows::{new_attempt, new_registration},
     lab::{PostgresLab, SqliteLab, at, new_email_change, new_mail, new_mailed_token, new_user},
@@ -23,6 +23,11 @@ use super::{
 /// All of them.
 const NAMES: [&str; 5] =
     ["0001_people", "0002_mail", "0003_agents", "0004_registrations", "0005_credits"];
+
+/// How many there are before credits.
+fn before_credits() -> usize {
+    NAMES.iter().position(|name| name.ends_with("_credits")).unwrap()
+}
 
 const NEWER: &str = "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')";
 
@@ -225,6 +230,41 @@ fn every_row_of_agents_survives_registrations_and_their_undoing() {
     survives_registrations(&lab.storage(), || undo(&mut lab.raw(), &SQLITE, 3));
     let Some(lab) = PostgresLab::migrated() else { return };
     survives_registrations(&lab.storage(), || undo(&mut lab.raw(), &POSTGRES, 3));
+}
+
+#[test]
+fn every_row_of_people_and_agents_survives_credits_and_their_undoing() {
+    let lab = SqliteLab::migrated();
+    survives_credits(&lab.storage(), || undo(&mut lab.raw(), &SQLITE, before_credits()));
+    let Some(lab) = PostgresLab::migrated() else { return };
+    survives_credits(&lab.storage(), || undo(&mut lab.raw(), &POSTGRES, before_credits()));
+}
+
+/// With credits of a user and of an agent.
+fn survives_credits(storage: &dyn Database, undo: impl Fn()) {
+    let rows = Rows::new();
+    let agents = AgentRows::new(rows.user.id);
+    let credits = CreditRows::new(rows.user.id, agents.agent.id);
+    storage
+        .transact(|uow| {
+            rows.insert(uow)?;
+            agents.insert(uow)
+        })
+        .unwrap();
+    let see = |uow: &mut dyn UnitOfWork| -> StoreResult<_> {
+        Ok((rows.see(uow)?, uow.agents().find(agents.agent.id)?))
+    };
+    let before = storage.read(see).unwrap();
+    for _ in 0..2 {
+        storage.transact(|uow| credits.insert(uow)).unwrap();
+        assert_eq!(storage.read(|uow| credits.see(uow)).unwrap(), [5, 5]);
+        undo();
+        assert_eq!(storage.schema_state().unwrap().pending, NAMES[before_credits()..]);
+        assert_eq!(storage.migrate().unwrap(), NAMES[before_credits()..]);
+        // The event of the grant went with it.
+        assert_eq!(storage.read(see).unwrap(), before);
+        assert_eq!(storage.read(|uow| credits.see(uow)).unwrap(), [0, 0]);
+    }
 }
 
 /// With rows in every table of both.

@@ -2,6 +2,7 @@
 
 mod charges;
 mod endings;
+mod faults;
 mod gifts;
 mod model;
 mod races;

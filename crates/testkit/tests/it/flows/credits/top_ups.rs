@@ -15,7 +15,7 @@ use super::{
     Credits as _, claim, rich,
 };
 
-fn try_top_up(
+pub(super) fn try_top_up(
     engine: &TestEngine,
     event: &str,
     account: AccountId,

@@ -2,9 +2,10 @@
 
 use portcullis_audit::{Action, Actor, AuditEvent};
 use portcullis_credentials::{AgentToken, ApiKey, PasswordHash, RecoveryRequest};
+use portcullis_credits::{AccountId, Amount, Posting};
 use portcullis_email::OutboxEntry;
 use portcullis_identity::{Agent, ResourceServer, User};
-use portcullis_kernel::{Origin, StoreResult, UserId};
+use portcullis_kernel::{AgentId, CreditEntryId, Origin, StoreResult, UserId};
 use portcullis_limits::{BucketKey, HitLog, Policy};
 use portcullis_storage::UnitOfWork;
 use portcullis_system::SystemEntropy;
@@ -155,5 +156,39 @@ impl AgentRows {
             uow.outbox().insert(&mail)?;
         }
         Ok(())
+    }
+}
+
+/// Credits of a user and of an agent, and an event about them.
+pub(super) struct CreditRows {
+    grants: [Posting; 2],
+    event: AuditEvent,
+}
+
+impl CreditRows {
+    pub(super) fn new(user: UserId, agent: AgentId) -> Self {
+        let grant = |account| {
+            let id = CreditEntryId::generate(&SystemEntropy).unwrap();
+            Posting::grant(id, account, Amount::new(5).unwrap(), None, at(0))
+        };
+        let (action, by) = (Action::CreditsGranted, Actor::Operator);
+        let event = AuditEvent::new(action, by, &Origin::local(), at(0), &SystemEntropy).unwrap();
+        Self {
+            grants: [AccountId::User(user), AccountId::Agent(agent)].map(grant),
+            event: event.about(user),
+        }
+    }
+
+    pub(super) fn insert(&self, uow: &mut dyn UnitOfWork) -> StoreResult<()> {
+        for grant in &self.grants {
+            uow.credits().post(grant)?;
+        }
+        uow.audit().append(&self.event)
+    }
+
+    /// Both balances.
+    pub(super) fn see(&self, uow: &mut dyn UnitOfWork) -> StoreResult<[i64; 2]> {
+        let [user, agent] = &self.grants;
+        Ok([uow.credits().balance(user.account)?, uow.credits().balance(agent.account)?])
     }
 }

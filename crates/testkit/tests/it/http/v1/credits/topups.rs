@@ -19,7 +19,7 @@ const TOPUPS: &str = "/v1/credits/topups";
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-fn hearing() -> AppOptions {
+pub(super) fn hearing() -> AppOptions {
     let mut options = AppOptions::default();
     options.engine.credits.webhook_secrets = WebhookSecret::parse_all(&SECRET.into()).unwrap();
     options
@@ -33,7 +33,12 @@ fn signature(secret: &str, id: &str, timestamp: i64, body: &str) -> String {
 }
 
 /// A delivery that was signed now.
-fn deliver<'a>(app: &TestApp, client: &Client<'a>, id: &str, body: &Value) -> Request<'a> {
+pub(super) fn deliver<'a>(
+    app: &TestApp,
+    client: &Client<'a>,
+    id: &str,
+    body: &Value,
+) -> Request<'a> {
     let (now, body) = (app.clock_seconds(), body.to_string());
     let signature = signature(SECRET, id, now, &body);
     signed(client, id, now, &signature).body("application/json", body)
@@ -51,7 +56,7 @@ fn json<'a>(request: Request<'a>, body: &str) -> Request<'a> {
     request.body("application/json", body)
 }
 
-fn topup(account: &str, amount: i64) -> Value {
+pub(super) fn topup(account: &str, amount: i64) -> Value {
     json!({ "type": "credits.topup", "data": { "account": account, "amount": amount } })
 }
 

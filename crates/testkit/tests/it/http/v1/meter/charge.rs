@@ -15,11 +15,11 @@ use crate::http::{
 
 const CHARGE: &str = "/v1/meter/charge";
 
-fn body(token: &str, cost: i64, operation: &str) -> Value {
+pub(crate) fn body(token: &str, cost: i64, operation: &str) -> Value {
     json!({ "token": token, "cost": cost, "operation_id": operation })
 }
 
-fn charge<'a>(client: &Client<'a>, api: &Server, body: &Value) -> Request<'a> {
+pub(crate) fn charge<'a>(client: &Client<'a>, api: &Server, body: &Value) -> Request<'a> {
     client.post(CHARGE).basic(&api.id, &api.secret).json(body)
 }
 
