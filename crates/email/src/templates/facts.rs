@@ -94,6 +94,13 @@ impl Facts {
             Content::EmailChanged {} | Content::NewEmailTaken {} | Content::NewSignIn {} => {
                 self.put("link", format!("{origin}/account"));
             }
+            Content::AccountDeleted {} | Content::Test {} => {}
+            of_agents => self.read_of_agents(of_agents, asked_at, origin),
+        }
+    }
+
+    fn read_of_agents(&mut self, content: &Content, asked_at: Instant, origin: &str) {
+        match content {
             Content::AgentVerifyEmail { name, agent, token, expires_at } => {
                 self.agent(name, agent);
                 self.act(format!("{origin}/verify-email?token="), token);
@@ -123,7 +130,7 @@ impl Facts {
             Content::AgentEmailChangeAsked { name, agent }
             | Content::AgentEmailChanged { name, agent }
             | Content::AgentDeleted { name, agent } => self.agent(name, agent),
-            Content::AccountDeleted {} | Content::Test {} => {}
+            _ => {}
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
 const UNDO: Duration = Duration::days(30);
 /// An account with the address may be made by somebody else at the same moment; the second time it is
 /// found.
-const TRIES: u32 = 2;
+const ROUNDS: u32 = 2;
 
 /// A claim that a person made.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Engine {
             undo: PlainUnclaimToken::generate(entropy).map_err(Fault::from)?,
             id: UserId::generate(now, entropy).map_err(Fault::from)?,
         };
-        let mut tries = 1;
+        let mut round = 1;
         let tried = loop {
             let tried = self.storage.transact(|uow| {
                 let registration = open(uow.registrations().lock_by_claim(&claim)?, now)?;
@@ -80,7 +80,7 @@ impl Engine {
             match tried {
                 Err(ClaimError::Fault(Fault::Store(StoreError::Conflict(
                     UniqueKey::UserEmail,
-                )))) if tries < TRIES => tries += 1,
+                )))) if round < ROUNDS => round += 1,
                 tried => break tried?,
             }
         };

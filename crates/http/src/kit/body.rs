@@ -25,7 +25,7 @@ pub(super) enum MediaType {
     Json,
     Form,
     JsonOrForm,
-    /// A logout token (OpenID Connect Back-Channel Logout §2.4) or security event token (RFC 8417).
+    /// A logout token (`OpenID` Connect Back-Channel Logout §2.4) or security event token (RFC 8417).
     EventToken,
 }
 

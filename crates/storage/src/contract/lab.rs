@@ -232,6 +232,7 @@ impl<'s> Lab<'s> {
             agent: None,
             agent_token: None,
             recovery: None,
+            claim: None,
             sealed: self.entropy.next().to_be_bytes().to_vec(),
             sealed_by: self.sealed_by.clone(),
             created_at: at(0),

@@ -33,6 +33,8 @@ pub mod rate_limits;
 pub mod recoveries;
 pub mod recovery_codes;
 pub mod refresh;
+pub mod registration_attempts;
+pub mod registrations;
 pub mod resource_servers;
 pub mod sessions;
 pub mod signing_keys;
@@ -89,6 +91,8 @@ pub fn cases() -> impl Iterator<Item = Case> {
         agent_networks::CASES,
         recoveries::CASES,
         recovery_codes::CASES,
+        registrations::CASES,
+        registration_attempts::CASES,
         spent_tokens::CASES,
         resource_servers::CASES,
         outbox::CASES,

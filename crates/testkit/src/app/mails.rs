@@ -26,6 +26,8 @@ impl Mail {
         | Content::Invitation { token: carried, .. }
         | Content::AccountReclaimed { token: Some(carried), .. }
         | Content::AgentVerifyEmail { token: carried, .. }
+        | Content::ClaimCode { code: carried, .. }
+        | Content::AgentClaimed { token: carried, .. }
         | Content::ConfirmNewEmail { code: carried, .. }) = &self.0.content
         else {
             return None;

@@ -108,3 +108,47 @@ fn a_recovery_says_what_became_of_the_keys() {
     assert!(told(true).contains(revoked) && !told(true).contains(alive));
     assert!(told(false).contains(alive) && !told(false).contains(revoked));
 }
+
+#[test]
+fn m9_a_code_to_claim_an_agent_says_who_asks_from_where_and_for_what() {
+    let code = |asked_from: Option<&str>| {
+        let content = Content::ClaimCode {
+            agent: AGENT.to_owned(),
+            asked_from: asked_from.map(str::to_owned),
+            scopes: "api.read api.write".to_owned(),
+            code: SecretString::from("508142").into(),
+            expires_at: datetime!(2026-11-21 18:51 UTC),
+        };
+        told(content)
+    };
+    let from = "signed itself up from the network 198.51.100.0/24";
+    for (message, known) in [(code(Some("198.51.100.0/24")), true), (code(None), false)] {
+        assert!(!message.subject.contains("508142"));
+        for part in [message.text, message.html] {
+            let part = part.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(part.contains(from), known, "{part}");
+            for fact in [AGENT, "api.read api.write", "10 minutes", "without the code, nothing"] {
+                assert!(part.contains(fact), "{fact}: {part}");
+            }
+            assert!(!part.contains("http"), "no link that claims by itself: {part}");
+        }
+    }
+}
+
+#[test]
+fn a_letter_about_a_claim_has_the_link_that_undoes_it_and_says_what_that_does() {
+    let message = told(Content::AgentClaimed {
+        agent: AGENT.to_owned(),
+        scopes: "api.read api.write".to_owned(),
+        token: SecretString::from("crt_0").into(),
+        expires_at: datetime!(2026-12-21 18:41 UTC),
+    });
+    let link = "https://auth.example.com/claim/undo?token=crt_0";
+    for part in [message.text, message.html] {
+        assert!(part.contains(link), "{part}");
+        assert_eq!(part.find("http"), part.find(link), "it is the first one");
+        for fact in [AGENT, "api.read api.write", "loses every key", "21 December 2026"] {
+            assert!(part.contains(fact), "{fact}: {part}");
+        }
+    }
+}

@@ -203,7 +203,9 @@ fn m9_no_subject_tells_a_secret_and_a_code_stands_alone() {
         let secrets = facts.carries.secrets();
         assert!(!secrets.iter().any(|secret| message.subject.contains(secret)), "{message:?}");
         let codes = match &letter.content {
-            Content::ConfirmNewEmail { .. } | Content::AgentRecoveryCodes { .. } => secrets,
+            Content::ConfirmNewEmail { .. }
+            | Content::AgentRecoveryCodes { .. }
+            | Content::ClaimCode { .. } => secrets,
             _ => &[],
         };
         for part in [&message.text, &message.html] {

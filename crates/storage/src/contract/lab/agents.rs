@@ -11,9 +11,10 @@ use portcullis_credentials::{
 };
 use portcullis_identity::{Agent, AgentMetadata, AgentName, ProvenEmail, ResourceServer};
 use portcullis_kernel::{
-    AgentId, ApiKeyId, CodeMac, Entropy as _, Page, Place, RecoveryId, ResourceServerId, Scopes,
-    Slice, TokenDigest, TokenId,
+    AgentId, ApiKeyId, ClaimAttemptId, CodeMac, Entropy as _, Page, Place, RecoveryId,
+    RegistrationId, ResourceServerId, Scopes, Slice, TokenDigest, TokenId,
 };
+use portcullis_registration::{ClaimAttempt, Registration, RegistrationKind, State};
 use portcullis_tokens::SpentToken;
 
 use super::{Lab, TICK, at, email};
@@ -159,6 +160,69 @@ impl Lab<'_> {
 
     pub(in super::super) fn codes(&self, requests: &[RecoveryId]) -> Vec<RecoveryCode> {
         self.read(|uow| uow.recoveries().codes(requests))
+    }
+
+    /// An open registration of a new agent that named nobody; not stored, but the agent is.
+    pub(in super::super) fn new_registration(&self) -> Registration {
+        Registration {
+            id: RegistrationId::generate(&self.entropy).unwrap(),
+            agent: self.agent().id,
+            kind: RegistrationKind::Anonymous,
+            claim: TokenDigest::of(&self.tag()),
+            view: TokenDigest::of(&self.tag()),
+            codes: 0,
+            asked_from: None,
+            state: State::Open,
+            created_at: at(0),
+            expires_at: at(3600),
+        }
+    }
+
+    /// Stores a registration.
+    pub(in super::super) fn add_registration(&self, made: Registration) -> Registration {
+        self.write(|uow| uow.registrations().insert(&made));
+        made
+    }
+
+    /// The same, stored.
+    pub(in super::super) fn registration(&self) -> Registration {
+        self.add_registration(self.new_registration())
+    }
+
+    pub(in super::super) fn find_registration(&self, agent: AgentId) -> Option<Registration> {
+        self.read(|uow| uow.registrations().find_by_agent(agent))
+    }
+
+    /// An attempt with a code that lives for ten minutes; not stored.
+    pub(in super::super) fn new_attempt(&self, of: RegistrationId) -> ClaimAttempt {
+        let mut code = [0; 32];
+        self.entropy.fill(&mut code).unwrap();
+        let email = self.address();
+        ClaimAttempt {
+            id: ClaimAttemptId::generate(&self.entropy).unwrap(),
+            registration: of,
+            delivery: email.to_uppercase(),
+            email,
+            code: Some(CodeMac::from_bytes(code)),
+            tries: 0,
+            created_at: at(0),
+            expires_at: at(600),
+        }
+    }
+
+    /// Stores an attempt.
+    pub(in super::super) fn put_attempt(&self, attempt: ClaimAttempt) -> ClaimAttempt {
+        self.write(|uow| uow.registrations().put_attempt(&attempt));
+        attempt
+    }
+
+    /// The same, stored.
+    pub(in super::super) fn attempt(&self, of: RegistrationId) -> ClaimAttempt {
+        self.put_attempt(self.new_attempt(of))
+    }
+
+    pub(in super::super) fn find_attempt(&self, of: RegistrationId) -> Option<ClaimAttempt> {
+        self.read(|uow| uow.registrations().attempt(of))
     }
 
     /// A token that is spent now; not stored.

@@ -40,8 +40,9 @@ pub(super) fn carried(letter: &Letter) -> String {
         | Content::ResetPassword { token, .. }
         | Content::ConfirmDeletion { token, .. }
         | Content::Invitation { token, .. }
-        | Content::AgentVerifyEmail { token, .. } => token,
-        Content::ConfirmNewEmail { code, .. } => code,
+        | Content::AgentVerifyEmail { token, .. }
+        | Content::AgentClaimed { token, .. } => token,
+        Content::ConfirmNewEmail { code, .. } | Content::ClaimCode { code, .. } => code,
         other => panic!("{} carries nothing", other.kind()),
     };
     secret.expose_secret().to_owned()

@@ -207,6 +207,7 @@ pub(super) fn new_mail() -> OutboxEntry {
         agent: None,
         agent_token: None,
         recovery: None,
+        claim: None,
         sealed: vec![1, 2, 3],
         sealed_by: "first".to_owned(),
         created_at: at(0),

@@ -19,7 +19,7 @@ use super::lab::{
 };
 
 /// All of them.
-const NAMES: [&str; 3] = ["0001_people", "0002_mail", "0003_agents"];
+const NAMES: [&str; 4] = ["0001_people", "0002_mail", "0003_agents", "0004_registrations"];
 
 const NEWER: &str = "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')";
 
@@ -30,15 +30,23 @@ macro_rules! migration {
 }
 
 /// Up and down.
-const SQLITE: [(&str, &str); 3] = [
+const SQLITE: [(&str, &str); 4] = [
     (migration!("sqlite/0001_people/up.sql"), migration!("sqlite/0001_people/down.sql")),
     (migration!("sqlite/0002_mail/up.sql"), migration!("sqlite/0002_mail/down.sql")),
     (migration!("sqlite/0003_agents/up.sql"), migration!("sqlite/0003_agents/down.sql")),
+    (
+        migration!("sqlite/0004_registrations/up.sql"),
+        migration!("sqlite/0004_registrations/down.sql"),
+    ),
 ];
-const POSTGRES: [(&str, &str); 3] = [
+const POSTGRES: [(&str, &str); 4] = [
     (migration!("postgres/0001_people/up.sql"), migration!("postgres/0001_people/down.sql")),
     (migration!("postgres/0002_mail/up.sql"), migration!("postgres/0002_mail/down.sql")),
     (migration!("postgres/0003_agents/up.sql"), migration!("postgres/0003_agents/down.sql")),
+    (
+        migration!("postgres/0004_registrations/up.sql"),
+        migration!("postgres/0004_registrations/down.sql"),
+    ),
 ];
 
 fn is_fresh_then_migrated_once(storage: &dyn Database) {

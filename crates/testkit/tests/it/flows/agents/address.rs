@@ -43,7 +43,7 @@ fn the_old_address_stays_until_the_new_one_is_proven_and_is_told_of_both() {
 #[test]
 fn a_first_address_is_told_to_nobody_else() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     engine.try_move(&bot, BOX);
     let letters = engine.deliver();
     assert_eq!(kinds(&letters), [(BOX, "agent_verify_email")]);
@@ -110,7 +110,7 @@ fn m7_codes_that_were_not_delivered_yet_do_not_follow_an_address_that_changed() 
 #[test]
 fn l9_changes_count_towards_the_limit_of_the_new_address_and_say_nothing_of_it() {
     let engine = TestEngine::new();
-    let bots: Vec<_> = (0..4).map(|n| engine.sign_up(&format!("bot-{n}"))).collect();
+    let bots: Vec<_> = (0..4).map(|n| engine.sign_up_bot(&format!("bot-{n}"))).collect();
     for bot in &bots {
         engine.try_move(bot, BOX);
     }
@@ -150,7 +150,7 @@ fn a_credential_that_died_a_moment_ago_changes_no_address() {
     ];
     for end in ends {
         let engine = TestEngine::new();
-        let bot = engine.sign_up("bot");
+        let bot = engine.sign_up_bot("bot");
         let accepted = engine.manage(&bot).unwrap();
         end(&engine, &bot);
         let email = engine.check_agent_email(ChangeAgentEmail { email: OTHER_BOX.into() }).unwrap();

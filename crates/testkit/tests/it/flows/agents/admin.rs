@@ -36,7 +36,7 @@ fn agents_are_listed_newest_first_and_filtered() {
             engine.try_sign_up(name, email).unwrap();
         }
         engine.clock.advance(Duration::SECOND);
-        let proven = engine.sign_up("four");
+        let proven = engine.sign_up_bot("four");
         engine.deliver();
         engine.try_move(&proven, "proven_x%@example.com");
         engine.prove(&engine.receive("agent_verify_email")).unwrap();
@@ -96,7 +96,7 @@ fn an_agent_is_shown_with_its_keys() {
 #[test]
 fn to_shut_and_to_open_is_written_down_when_it_changes_something() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot").id;
+    let bot = engine.sign_up_bot("bot").id;
     let set = |status| engine.set_agent_status(bot, status, Actor::Operator, &Origin::local());
     for status in [AgentStatus::Active, AgentStatus::Suspended, AgentStatus::Suspended] {
         assert_eq!(set(status).unwrap().status, status);
@@ -143,7 +143,7 @@ fn a_recovery_key_that_an_operator_replaced_is_dead_with_the_address_it_asked_fo
 #[test]
 fn an_operator_makes_keys_within_the_catalogue_too() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let agent = engine.find_agent(&bot.id.to_string()).unwrap().agent;
     let wanted = portcullis_flows::agents::CreateKey { name: "ops".into(), ..Default::default() };
     let new = engine.check_create_key(wanted).unwrap();

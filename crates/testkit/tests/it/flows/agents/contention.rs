@@ -188,7 +188,7 @@ fn one_agent_that_many_rotate_revoke_erase_and_use_at_once_fails_nobody() {
         let engine = engine(stored);
         let peer = engine.peer().storage(stored.another_instance().storage()).build();
         for _ in 0..5 {
-            let bot = engine.sign_up("bot");
+            let bot = engine.sign_up_bot("bot");
             let keys: Vec<_> = (0..12).map(|_| engine.make_key(&bot)).collect();
             for key in &keys {
                 engine.token(key);

@@ -65,7 +65,7 @@ fn v5_the_proven_address_is_told_and_an_unproven_one_is_not() {
 #[test]
 fn its_events_stay_without_the_client_addresses() {
     let engine = TestEngine::new();
-    let (bot, other) = (engine.sign_up_at("bot", BOX), engine.sign_up("other"));
+    let (bot, other) = (engine.sign_up_at("bot", BOX), engine.sign_up_bot("other"));
     let key = engine.make_key(&bot);
     engine.token(&key);
     engine.flush_uses().unwrap();

@@ -56,7 +56,7 @@ fn a_profile_is_private_until_its_agent_says_otherwise() {
 #[test]
 fn what_is_absent_stays_and_null_clears() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot").id;
+    let bot = engine.sign_up_bot("bot").id;
     let change = |input: ProfileInput| {
         engine.change_agent_profile(bot, &input.check().unwrap(), &home()).unwrap().profile
     };
@@ -107,7 +107,7 @@ fn every_broken_field_of_a_profile_is_refused() {
 fn a_search_finds_what_a_profile_shows_in_any_case_and_nothing_else() {
     let engine = TestEngine::new();
     let bot = engine.sign_up_at("Umbrella-Bot", BOX);
-    let hidden = engine.sign_up("umbrella-hidden");
+    let hidden = engine.sign_up_bot("umbrella-hidden");
     public(
         &engine,
         bot.id,
@@ -136,7 +136,7 @@ fn a_search_over_many_goes_on_where_it_stopped_and_tells_each_once() {
     for n in 0..1_200 {
         engine.clock.advance(Duration::MILLISECOND);
         let name = if n % 300 == 7 { format!("needle-{n}") } else { format!("hay-{n}") };
-        let bot = engine.sign_up(&name).id;
+        let bot = engine.sign_up_bot(&name).id;
         public(&engine, bot, ProfileInput::default());
         if name.starts_with("needle") {
             wanted.push(name);

@@ -37,7 +37,7 @@ fn wanted(scope: Option<&str>, resource: Option<&str>) -> WantedToken {
 }
 
 fn with_key(engine: &TestEngine) -> (Bot, Key) {
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let key = engine.make_key(&bot);
     (bot, key)
 }
@@ -170,7 +170,7 @@ fn e4_an_unknown_agent_costs_the_same_steps_as_a_wrong_key() {
     let engine = TestEngine::builder().storage(faulty.clone());
     let engine = engine.options(|options| options.limits.enabled = false).build();
     let (bot, key) = with_key(&engine);
-    let stranger = engine.sign_up("stranger");
+    let stranger = engine.sign_up_bot("stranger");
     let never = engine.make_key(&stranger);
     engine.delete_agent(stranger.id, Actor::Operator, &Origin::local()).unwrap();
     let steps = |id: &str, secret: &str| {
@@ -189,7 +189,7 @@ fn e4_an_unknown_agent_costs_the_same_steps_as_a_wrong_key() {
 fn a_real_key_that_is_refused_is_written_down_and_a_strangers_guess_is_not() {
     let engine = TestEngine::new();
     let (bot, key) = with_key(&engine);
-    let other = engine.sign_up("other");
+    let other = engine.sign_up_bot("other");
     let dead = engine.make_key(&bot);
     engine.revoke_key(bot.id, &dead.id.to_string(), Actor::Operator, &home()).unwrap();
     let before = engine.event_count();
@@ -333,7 +333,7 @@ fn without_a_key_that_signs_or_entropy_no_token_is_issued() {
 fn k4_a_key_with_the_id_of_another_agent_is_refused_at_revocation_too() {
     let engine = TestEngine::new();
     let (_, key) = with_key(&engine);
-    let other = engine.sign_up("other");
+    let other = engine.sign_up_bot("other");
     let refused = engine.revoker_by_key(basic(other.id, &key.secret), &from("192.0.2.1"));
     assert_eq!(told(&refused.unwrap_err()).1, "unauthorized");
     let secret = key.secret.as_str();

@@ -108,7 +108,7 @@ fn a_key_is_made_and_rotated_wholly_or_not_at_all() {
     at_every_step(
         FAULT,
         |engine| {
-            let bot = engine.sign_up("bot");
+            let bot = engine.sign_up_bot("bot");
             let wanted = CreateKey { name: "ci".into(), ..CreateKey::default() };
             (engine.manage(&bot).unwrap(), engine.check_create_key(wanted).unwrap())
         },

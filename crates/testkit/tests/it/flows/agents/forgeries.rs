@@ -140,7 +140,7 @@ fn j2_no_signature_and_none_that_was_changed_is_accepted() {
 fn j7_every_claim_is_judged() {
     let victim = Victim::new();
     let engine = &victim.engine;
-    let other = engine.sign_up("other");
+    let other = engine.sign_up_bot("other");
     let others = engine.make_key(&other);
     let (sub, iat) = (other.id.to_string(), victim.claims["iat"].as_i64().unwrap());
     for claims in [
@@ -200,7 +200,7 @@ fn j4_a_token_of_another_type_is_refused() {
 #[test]
 fn k4_secrets_of_every_kind_are_no_access_tokens() {
     let victim = Victim::new();
-    let bot = victim.engine.sign_up("other");
+    let bot = victim.engine.sign_up_bot("other");
     let key = victim.engine.make_key(&bot);
     for secret in [key.secret.as_str(), &bot.recovery, "", ".", "..", "a.b.c"] {
         victim.refuses("a secret", secret);

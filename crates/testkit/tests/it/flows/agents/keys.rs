@@ -34,7 +34,7 @@ fn revoke(engine: &TestEngine, bot: &Bot, key: &Key) -> Result<(), KeyError> {
 #[test]
 fn k1_k2_a_key_begins_as_it_is_set_and_ends_with_a_checksum() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let key = engine.make_key(&bot);
     assert!(key.secret.starts_with("sk_") && key.secret.len() == 3 + 43 + 6);
     assert!(key.id.to_string().starts_with("aky_"));
@@ -54,7 +54,7 @@ fn k1_k2_a_key_begins_as_it_is_set_and_ends_with_a_checksum() {
 #[test]
 fn k8_a_key_gets_scopes_of_the_catalogue_only() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let two = CreateKey { scopes: list(&["presence:update", "messages:read"]), ..named("two") };
     let key = engine.try_key(&bot, two).unwrap();
     assert_eq!(stored(&engine, &key).scopes.to_string(), "presence:update messages:read");
@@ -83,7 +83,7 @@ fn the_usual_scopes_and_the_catalogue_are_settings_of_their_own() {
         options.agents.default_scopes = scopes("b");
     });
     let engine = engine.build();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     assert_eq!(stored(&engine, &engine.make_key(&bot)).scopes, scopes("b"));
     let all = CreateKey { scopes: list(&["c", "a"]), ..named("key") };
     assert_eq!(stored(&engine, &engine.try_key(&bot, all).unwrap()).scopes, scopes("c a"));
@@ -129,7 +129,7 @@ fn every_broken_field_of_a_key_has_its_code() {
 #[test]
 fn a_key_with_an_end_works_until_then_and_not_a_moment_longer() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let day = CreateKey { expires_in_days: Field::Given(1), ..named("day") };
     let key = engine.try_key(&bot, day).unwrap();
     engine.clock.advance(Duration::DAY - Duration::SECOND);
@@ -150,7 +150,7 @@ fn a_key_with_an_end_works_until_then_and_not_a_moment_longer() {
 #[test]
 fn an_agent_has_at_most_50_keys_that_live() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let keys: Vec<_> = (0..50).map(|_| engine.make_key(&bot)).collect();
     let refused = engine.try_key(&bot, named("more")).unwrap_err();
     assert!(matches!(refused, KeyError::TooMany(50)));
@@ -161,7 +161,7 @@ fn an_agent_has_at_most_50_keys_that_live() {
     assert!(engine.try_key(&bot, named("more")).is_err());
     engine.clock.advance(Duration::DAY);
     engine.try_key(&bot, named("more")).unwrap();
-    let other = engine.sign_up("other");
+    let other = engine.sign_up_bot("other");
     engine.make_key(&other);
 }
 
@@ -170,7 +170,7 @@ fn parallel_makers_do_not_outrun_the_bound() {
     for stored in everywhere() {
         let engine = TestEngine::builder().storage(stored.storage());
         let engine = engine.options(|options| options.agents.most_keys = 5).build();
-        let bot = engine.sign_up("bot");
+        let bot = engine.sign_up_bot("bot");
         let made = at_once(12, |_| engine.try_key(&bot, named("key")));
         assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 5, "{stored:?}");
         for refused in made.into_iter().filter_map(Result::err) {
@@ -183,7 +183,7 @@ fn parallel_makers_do_not_outrun_the_bound() {
 fn k6_a_revoked_key_and_all_its_tokens_are_dead_at_once_on_every_server() {
     let engine = TestEngine::new();
     let other = engine.peer().build();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let (key, sibling) = (engine.make_key(&bot), engine.make_key(&bot));
     let (first, second, alive) = (engine.token(&key), other.token(&key), other.token(&sibling));
     let (id, at) =
@@ -205,7 +205,7 @@ fn k6_a_revoked_key_and_all_its_tokens_are_dead_at_once_on_every_server() {
 #[test]
 fn k4_keys_of_another_agent_are_not_there() {
     let engine = TestEngine::new();
-    let (bot, thief) = (engine.sign_up("bot"), engine.sign_up("thief"));
+    let (bot, thief) = (engine.sign_up_bot("bot"), engine.sign_up_bot("thief"));
     let key = engine.make_key(&bot);
     let token = engine.token(&key);
     for named in [key.id.to_string(), "aky_x".into(), String::new(), bot.id.to_string()] {
@@ -223,7 +223,7 @@ fn k4_keys_of_another_agent_are_not_there() {
 #[test]
 fn keys_are_listed_newest_first_the_dead_too_page_by_page() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let mut keys: Vec<_> = (0..5)
         .map(|_| {
             engine.clock.advance(Duration::SECOND);
@@ -256,7 +256,7 @@ fn keys_are_listed_newest_first_the_dead_too_page_by_page() {
 #[test]
 fn a_key_is_used_from_its_networks_only() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let cidrs = list(&["192.0.2.0/24", "2001:db8::/48"]);
     let key = engine.try_key(&bot, CreateKey { allowed_cidrs: cidrs, ..named("key") }).unwrap();
     let all = super::WantedToken::default();
@@ -307,7 +307,7 @@ fn a_credential_that_died_a_moment_ago_makes_no_key() {
     ];
     for (end, code) in ends {
         let engine = TestEngine::new();
-        let bot = engine.sign_up("bot");
+        let bot = engine.sign_up_bot("bot");
         let accepted = engine.manage(&bot).unwrap();
         let new = engine.check_create_key(named("late")).unwrap();
         end(&engine, &bot);
@@ -321,7 +321,7 @@ fn a_credential_that_died_a_moment_ago_makes_no_key() {
 #[test]
 fn dead_keys_stay_in_the_list_for_90_days() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let (revoked, alive) = (engine.make_key(&bot), engine.make_key(&bot));
     let day = CreateKey { expires_in_days: Field::Given(1), ..named("day") };
     engine.try_key(&bot, day).unwrap();
@@ -339,7 +339,7 @@ fn dead_keys_stay_in_the_list_for_90_days() {
 #[test]
 fn a_recovery_key_that_was_replaced_a_moment_ago_revokes_and_erases_nothing() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let key = engine.make_key(&bot);
     let accepted = engine.manage(&bot).unwrap();
     let (id, at) = (key.id.to_string(), engine.now());

@@ -66,7 +66,7 @@ fn good(outcome: &Outcome) -> bool {
 }
 
 fn with_key(engine: &TestEngine) -> (Bot, Key) {
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let key = engine.make_key(&bot);
     (bot, key)
 }
@@ -133,7 +133,7 @@ fn l11_exchanges_count_towards_the_id_as_typed_and_the_address_before_the_key_is
     assert!(matches!(refused, ExchangeError::Limit(LimitError::Exceeded(_))));
     assert_eq!(refused.standing().unwrap().remaining, 0);
     assert!(exchange(&engine, &id, &key.secret, "192.0.2.2").is_ok(), "l8: nobody is shut out");
-    let other = engine.sign_up("other");
+    let other = engine.sign_up_bot("other");
     let others = engine.make_key(&other);
     assert!(exchange(&engine, &other.id.to_string(), &others.secret, CLIENT).is_ok());
     let unknown = (0..100).take_while(|_| {
@@ -147,7 +147,7 @@ fn a_key_with_a_limit_bears_so_many_uses_a_minute_wherever_they_come_from() {
     for stored in everywhere() {
         let one = TestEngine::builder().storage(stored.storage()).build();
         let two = one.peer().storage(stored.another_instance().storage()).build();
-        let bot = one.sign_up("bot");
+        let bot = one.sign_up_bot("bot");
         let wanted = CreateKey {
             name: "slow".into(),
             rate_limit_per_minute: Field::Given(5),

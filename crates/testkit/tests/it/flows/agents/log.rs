@@ -27,7 +27,7 @@ fn pages(engine: &TestEngine, id: AgentId, limit: &str) -> Vec<Vec<AuditEvent>> 
 fn g3_events_are_listed_newest_first_each_once_and_those_of_others_never() {
     for stored in everywhere() {
         let engine = TestEngine::builder().storage(stored.storage()).build();
-        let (bot, other) = (engine.sign_up_at("bot", BOX), engine.sign_up("other"));
+        let (bot, other) = (engine.sign_up_at("bot", BOX), engine.sign_up_bot("other"));
         engine.clock.advance(Duration::SECOND);
         // Six of one moment, which a page must not tear apart.
         let keys: Vec<_> = (0..6).map(|_| engine.make_key(&bot)).collect();

@@ -152,7 +152,7 @@ pub(super) trait Agents {
     ) -> Result<RecoveredAgent, RecoverError>;
 
     /// Registers without an address.
-    fn sign_up(&self, name: &str) -> Bot {
+    fn sign_up_bot(&self, name: &str) -> Bot {
         self.try_sign_up(name, None).unwrap().into()
     }
 

@@ -215,7 +215,7 @@ fn m7_two_workers_fulfil_a_request_for_codes_once() {
 #[test]
 fn k6_a_token_issued_beside_the_revocation_of_its_key_is_dead() {
     let pair = Pair::new();
-    let bot = pair.fast.sign_up("bot");
+    let bot = pair.fast.sign_up_bot("bot");
     let key = pair.fast.make_key(&bot);
     let fast = Arc::clone(&pair.fast);
     let (id, owner) = (key.id.to_string(), bot.id);

@@ -63,7 +63,7 @@ fn v3_a_recovered_agent_has_another_recovery_key_and_everything_else_lives_on() 
 fn v4_a_recovery_that_says_so_revokes_every_key_and_token_on_every_server() {
     let engine = TestEngine::new();
     let other = engine.peer().build();
-    let (bot, neighbour) = (engine.sign_up_at("bot", BOX), engine.sign_up("neighbour"));
+    let (bot, neighbour) = (engine.sign_up_at("bot", BOX), engine.sign_up_bot("neighbour"));
     let keys = [engine.make_key(&bot), engine.make_key(&bot)];
     let foreign = engine.make_key(&neighbour);
     let tokens: Vec<_> = keys.iter().map(|key| other.token(key)).collect();

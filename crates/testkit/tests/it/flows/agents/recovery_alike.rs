@@ -75,7 +75,7 @@ fn e3_v1_asking_for_codes_takes_the_same_steps_for_every_address() {
         assert_eq!(steps.contains(&Step::Commit), round < 3);
     }
     engine.clock.advance(Duration::HOUR);
-    let named = engine.sign_up("named").id;
+    let named = engine.sign_up_bot("named").id;
     alike(&faulty, "ask for one", |email| {
         engine.try_ask(email, Some(named), &home()).unwrap();
     });

@@ -218,7 +218,7 @@ fn without_entropy_no_agent_is_made() {
 #[test]
 fn k4_the_recovery_key_of_one_agent_opens_no_other() {
     let engine = TestEngine::new();
-    let (one, other) = (engine.sign_up("one"), engine.sign_up("two"));
+    let (one, other) = (engine.sign_up_bot("one"), engine.sign_up_bot("two"));
     let key = engine.make_key(&one);
     for (id, secret) in [
         (other.id.to_string(), &one.recovery),

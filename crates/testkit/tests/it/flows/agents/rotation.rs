@@ -40,7 +40,7 @@ fn bound(name: &str) -> CreateKey {
 fn without_an_overlap_the_old_key_is_dead_at_once() {
     let engine = TestEngine::new();
     let other = engine.peer().build();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let old = engine.make_key(&bot);
     let token = engine.token(&old);
     let new = rotate(&engine, &bot, &old, 0).unwrap();
@@ -57,7 +57,7 @@ fn without_an_overlap_the_old_key_is_dead_at_once() {
 #[test]
 fn both_keys_work_while_the_overlap_lasts() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let old = engine.make_key(&bot);
     let new = rotate(&engine, &bot, &old, 600).unwrap();
     engine.clock.advance(Duration::seconds(599));
@@ -75,7 +75,7 @@ fn both_keys_work_while_the_overlap_lasts() {
 #[test]
 fn k8_the_new_key_has_the_rights_and_bounds_of_the_old_one_and_a_life_anew() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let old = engine.try_key(&bot, bound("ci")).unwrap();
     engine.clock.advance(Duration::days(9));
     let new = rotate(&engine, &bot, &old, 7 * 24 * 3600).unwrap();
@@ -106,7 +106,7 @@ fn an_overlap_is_0_to_604800_seconds() {
 #[test]
 fn k4_a_key_that_is_not_the_agents_or_is_dead_is_not_there() {
     let engine = TestEngine::new();
-    let (bot, thief) = (engine.sign_up("bot"), engine.sign_up("thief"));
+    let (bot, thief) = (engine.sign_up_bot("bot"), engine.sign_up_bot("thief"));
     let key = engine.make_key(&bot);
     assert!(matches!(rotate(&engine, &thief, &key, 600), Err(KeyError::NotFound)));
     engine.revoke_key(bot.id, &key.id.to_string(), Actor::Agent(bot.id), &home()).unwrap();
@@ -120,7 +120,7 @@ fn k4_a_key_that_is_not_the_agents_or_is_dead_is_not_there() {
 #[test]
 fn a_full_agent_rotates_without_an_overlap_and_not_with_one() {
     let engine = TestEngine::builder().options(|options| options.agents.most_keys = 2).build();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let (first, second) = (engine.make_key(&bot), engine.make_key(&bot));
     assert!(matches!(rotate(&engine, &bot, &first, 600), Err(KeyError::TooMany(2))));
     assert!(stored(&engine, &first).replaced_by.is_none(), "nothing is half done");
@@ -134,7 +134,7 @@ fn of_many_rotations_of_one_key_at_once_one_succeeds() {
     for stored in everywhere() {
         let engine = TestEngine::builder().storage(stored.storage()).build();
         for overlap in [0, 600] {
-            let bot = engine.sign_up("bot");
+            let bot = engine.sign_up_bot("bot");
             let key = engine.make_key(&bot);
             let done = at_once(12, |_| rotate(&engine, &bot, &key, overlap));
             let (good, bad): (Vec<_>, Vec<_>) = done.into_iter().partition(Result::is_ok);
@@ -154,7 +154,7 @@ fn of_many_rotations_of_one_key_at_once_one_succeeds() {
 fn a_key_revoked_beside_its_rotation_leaves_no_successor() {
     let memory = MemoryStorage::default();
     let engine = Arc::new(TestEngine::builder().storage(Arc::new(memory.clone())).build());
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let key = engine.make_key(&bot);
     let accepted = engine.manage(&bot).unwrap();
     let faulty = FaultyStorage::over(Arc::new(memory));

@@ -23,7 +23,7 @@ fn signing_by(builder: TestEngineBuilder, algorithm: Algorithm) -> TestEngine {
 }
 
 fn with_key(engine: &TestEngine) -> Key {
-    engine.make_key(&engine.sign_up("bot"))
+    engine.make_key(&engine.sign_up_bot("bot"))
 }
 
 /// The states of the keys for agents, by algorithm, oldest first.

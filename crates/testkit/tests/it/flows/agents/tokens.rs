@@ -19,7 +19,7 @@ use super::{
 };
 
 fn with_key(engine: &TestEngine) -> (Bot, Key) {
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let key = engine.make_key(&bot);
     (bot, key)
 }

@@ -130,7 +130,7 @@ fn a_user_is_held_before_their_agents_and_erased_after_them() {
     donor.deliver();
     let bots: Vec<_> = (0..2)
         .map(|_| {
-            let mut agent = donor.agent(donor.sign_up("bot").id);
+            let mut agent = donor.agent(donor.sign_up_bot("bot").id);
             agent.owner = Some(jane.id);
             agent
         })

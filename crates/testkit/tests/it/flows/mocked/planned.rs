@@ -19,12 +19,14 @@ use portcullis_identity::ports::{
 };
 use portcullis_kernel::{ApiKeyId, StoreResult, TokenDigest, TokenId};
 use portcullis_limits::ports::MockRateLimitRepository;
+use portcullis_registration::ports::MockRegistrationRepository;
 use portcullis_storage::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
     AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository, KeyHolder,
     KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, ResourceServerRepository, SessionRepository,
-    SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork, UserRepository,
+    RateLimitRepository, RecoveryRepository, RegistrationRepository, ResourceServerRepository,
+    SessionRepository, SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork,
+    UserRepository,
 };
 use portcullis_testkit::engine::{TestEngine, TestEngineBuilder};
 use portcullis_tokens::ports::{
@@ -67,6 +69,7 @@ pub(super) struct Unit {
     pub(super) agent_tokens: MockAgentTokenRepository,
     pub(super) agent_networks: MockAgentNetworkRepository,
     pub(super) recoveries: MockRecoveryRepository,
+    pub(super) registrations: MockRegistrationRepository,
     pub(super) spent_tokens: MockSpentTokenRepository,
     pub(super) resource_servers: MockResourceServerRepository,
     pub(super) invitations: MockInvitationRepository,
@@ -115,6 +118,7 @@ impl UnitOfWork for Unit {
         agent_tokens: AgentTokenRepository,
         agent_networks: AgentNetworkRepository,
         recoveries: RecoveryRepository,
+        registrations: RegistrationRepository,
         spent_tokens: SpentTokenRepository,
         resource_servers: ResourceServerRepository,
         invitations: InvitationRepository,

@@ -23,7 +23,7 @@ use super::{
 const URL: &str = "http://127.0.0.1:8080";
 
 fn with_key(engine: &TestEngine) -> (Bot, Key) {
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let key = engine.make_key(&bot);
     (bot, key)
 }
@@ -244,7 +244,7 @@ fn a_key_that_is_asked_about_is_used_and_a_token_is_not_a_use() {
 #[test]
 fn a_key_bound_to_networks_is_told_of_as_any_other() {
     let engine = TestEngine::new();
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let wanted = CreateKey {
         name: "ci".into(),
         allowed_cidrs: field(&["192.0.2.0/24"]),

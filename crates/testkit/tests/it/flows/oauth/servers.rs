@@ -92,7 +92,7 @@ fn k4_only_the_secret_of_a_server_with_its_own_id_is_accepted() {
     let engine = TestEngine::new();
     let (server, secret) = add(&engine, None, &["messages:read"], false);
     let (other, others) = add(&engine, None, &["messages:read"], false);
-    let bot = engine.sign_up("bot");
+    let bot = engine.sign_up_bot("bot");
     let key = engine.make_key(&bot);
     for presented in [
         None,
