@@ -95,7 +95,7 @@ fn own_agents_are_listed_newest_first_with_what_their_live_keys_tell() {
             })
             .collect();
         let foreign = bot_of(&engine, &john);
-        engine.sign_up("nobodys");
+        engine.sign_up_bot("nobodys");
         let scopes = |text: &str| Field::Given(text.split(' ').map(str::to_owned).collect());
         let read = CreateKey { scopes: scopes("messages:read"), ..named("read") };
         let more = CreateKey { scopes: scopes("presence:update messages:read"), ..named("more") };
@@ -173,7 +173,7 @@ fn k12_an_agent_of_somebody_else_is_told_from_an_unknown_one_by_nothing() {
     for stored in everywhere() {
         let engine = TestEngine::builder().storage(stored.storage()).build();
         let (jane, john) = (engine.caller(JANE), engine.caller(JOHN));
-        let (foreign, nobodys) = (bot_of(&engine, &john), engine.sign_up("nobodys"));
+        let (foreign, nobodys) = (bot_of(&engine, &john), engine.sign_up_bot("nobodys"));
         let key = engine.make_key(&foreign);
         let (token, before) = (engine.token(&key), engine.event_count());
         for id in [NEVER.to_owned(), foreign.id.to_string(), nobodys.id.to_string(), "x".into()] {

@@ -180,7 +180,7 @@ fn a_user_is_held_before_their_agents_and_erased_after_them() {
 fn an_owner_is_held_before_their_agent_and_that_before_its_keys() {
     let donor = TestEngine::new();
     let jane = donor.bearer(&donor.join(JANE).tokens);
-    let mut agent = donor.agent(donor.sign_up("bot").id);
+    let mut agent = donor.agent(donor.sign_up_bot("bot").id);
     agent.owner = Some(jane.user.id);
     let session = donor.look(|uow| uow.sessions().find_live(jane.session, donor.now())).unwrap();
     let (found, id) = (agent.clone(), agent.id);
