@@ -1,6 +1,7 @@
 //! The command line.
 
 mod agents;
+mod credits;
 mod keys;
 mod resources;
 
@@ -12,6 +13,7 @@ use portcullis_kernel::{Cursor, InvalidCursor, InvitationId, PageRequest, Place,
 
 pub(crate) use self::{
     agents::{Agents, NewKey, OneAgent},
+    credits::Credits,
     keys::Keys,
     resources::Resources,
 };
@@ -67,6 +69,9 @@ after the next start.")]
     /// Add and remove the APIs that may ask about keys and tokens
     #[command(subcommand)]
     Resources(Resources),
+    /// Give credits to users and agents; show what they have
+    #[command(subcommand)]
+    Credits(Credits),
     /// Try the mail settings; show the texts of the mails
     #[command(subcommand)]
     Mail(Mail),

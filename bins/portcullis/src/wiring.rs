@@ -179,7 +179,9 @@ fn engine(loaded: &Loaded, database: Arc<dyn Database>, master_key: MasterKey) -
         jose: Arc::new(Josekit),
         master_key,
     };
-    Ok(Engine::new(parts, loaded.settings.engine())?.with_alarm(Arc::new(LoggedAlarm)))
+    let mut options = loaded.settings.engine();
+    options.credits.webhook_secrets = loaded.webhook_secrets().map_err(Problems::one)?;
+    Ok(Engine::new(parts, options)?.with_alarm(Arc::new(LoggedAlarm)))
 }
 
 /// An alarm is a line in the log.

@@ -133,6 +133,12 @@ actions! {
     ResourceServerAdded = "resource_server.added",
     /// An operator removed a resource server.
     ResourceServerRemoved = "resource_server.removed",
+    /// An operator gave credits.
+    CreditsGranted = "credits.granted",
+    /// Credits were paid for elsewhere.
+    CreditsToppedUp = "credits.topped_up",
+    /// An operator gave a charge back.
+    CreditsRefunded = "credits.refunded",
     /// A rate limit was reached; counted once until it opens again.
     LimitReached = "limit.reached",
     /// A signing key was made.

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use portcullis_audit::{Action, Actor, AuditEvent};
 use portcullis_credentials::{HashError, PasswordHasher, Pepper};
+use portcullis_credits::ChallengeKey;
 use portcullis_kernel::{Alarm, Clock, Entropy, EntropyError, Instant, Origin};
 use portcullis_limits::Front;
 use portcullis_storage::Storage;
@@ -40,6 +41,7 @@ pub struct Engine {
     pub(crate) alarm: Arc<dyn Alarm>,
     pub(crate) pepper: Pepper,
     pub(crate) forms: FormKey,
+    pub(crate) payments: ChallengeKey,
     pub(crate) uses: Uses,
     clock: Arc<dyn Clock>,
 }
@@ -54,6 +56,7 @@ impl Engine {
             hasher: PasswordHasher::new(options.argon2)?,
             pepper: Pepper::new(&parts.master_key.code_pepper()),
             forms: FormKey::new(&parts.master_key.form_key()),
+            payments: ChallengeKey::new(&parts.master_key.payment_key()),
             storage: parts.storage,
             clock: parts.clock,
             entropy: parts.entropy,

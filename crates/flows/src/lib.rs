@@ -7,6 +7,7 @@
 mod account;
 pub mod admin;
 pub mod agents;
+pub mod credits;
 mod engine;
 mod error;
 mod janitor;
@@ -24,8 +25,8 @@ pub use error::{Fault, Invalid, Limited};
 pub use janitor::Cleaned;
 pub use limits::{Admission, AdmitError, Admitted, AdmittedPage, Charge, LimitClass, LimitError};
 pub use options::{
-    AgentLimits, AgentOptions, AgentRegistrationLimits, AgentRegistrationOptions, EngineOptions,
-    LimitOptions, MailedOptions, RegistrationMode, RegistrationOptions,
+    AgentLimits, AgentOptions, AgentRegistrationLimits, AgentRegistrationOptions, CreditOptions,
+    EngineOptions, LimitOptions, MailedOptions, RegistrationMode, RegistrationOptions,
 };
 /// The key that seals private keys at rest, one of an engine's [`Parts`].
 pub use portcullis_tokens::MasterKey;

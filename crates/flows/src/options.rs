@@ -1,5 +1,6 @@
 mod agent_registration;
 mod agents;
+mod credits;
 mod limits;
 
 use portcullis_credentials::{Argon2Settings, PasswordPolicy};
@@ -10,6 +11,7 @@ use time::Duration;
 
 pub use agent_registration::{AgentRegistrationLimits, AgentRegistrationOptions};
 pub use agents::AgentOptions;
+pub use credits::CreditOptions;
 pub use limits::{AgentLimits, LimitOptions};
 
 /// Every number and switch of the domain. The default is what the specification says.
@@ -37,6 +39,8 @@ pub struct EngineOptions {
     pub agents: AgentOptions,
     /// Agents that sign themselves up, and people who claim them.
     pub agent_registration: AgentRegistrationOptions,
+    /// Credits.
+    pub credits: CreditOptions,
     /// How long a sign-in on the pages lasts.
     pub page_session: Duration,
     /// How long audit events are kept.
@@ -128,6 +132,7 @@ impl Default for EngineOptions {
             mailed: MailedOptions::default(),
             agents: AgentOptions::default(),
             agent_registration: AgentRegistrationOptions::default(),
+            credits: CreditOptions::default(),
             page_session: Duration::hours(12),
             audit_retention: Duration::days(400),
         }

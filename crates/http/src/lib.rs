@@ -5,6 +5,7 @@
 
 mod admin;
 mod agents;
+mod credits;
 mod kit;
 mod meta;
 mod oauth;

@@ -1,9 +1,9 @@
 use utoipa::openapi::{
     Info, OpenApiBuilder, RefOr,
-    security::{Http, HttpAuthScheme, SecurityScheme},
+    security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
 };
 
-use crate::{admin, agents, kit::Routes, meta, oauth, pages, people, registration};
+use crate::{admin, agents, credits, kit::Routes, meta, oauth, pages, people, registration};
 
 /// Every surface; a new one adds a line. Order matters where one prefix holds another.
 pub(crate) fn routes() -> Routes {
@@ -14,6 +14,7 @@ pub(crate) fn routes() -> Routes {
     agents::mount(&mut routes);
     registration::mount(&mut routes);
     oauth::mount(&mut routes);
+    credits::mount(&mut routes);
     pages::mount(&mut routes);
     admin::mount(&mut routes);
     routes
@@ -33,17 +34,22 @@ pub fn openapi() -> String {
     let schemes = [
         ("access_token", scheme(bearer.clone(), "A person's access token.")),
         ("agent_token", scheme(bearer.clone(), "An agent's access token.")),
-        (
-            "registered_key",
-            scheme(bearer, "An API key of an agent, or an access token got for it."),
-        ),
+        ("bearer_key", scheme(bearer, "An API key of an agent, or an access token got for it.")),
         ("api_key", scheme(basic.clone(), "An agent's id and one of its API keys.")),
         ("recovery_key", scheme(basic.clone(), "An agent's id and its recovery key.")),
         ("resource_server", scheme(basic, "A resource server's id and secret.")),
+        ("webhook", signed()),
     ];
     let components = document.components.get_or_insert_default();
     components.security_schemes.extend(schemes.map(|(name, scheme)| (name.to_owned(), scheme)));
     document.to_json().unwrap_or_else(|_| "{}".to_owned())
+}
+
+/// How a payment system authenticates what it tells.
+fn signed() -> RefOr<SecurityScheme> {
+    let description = "A signature as Standard Webhooks says.";
+    let signature = ApiKeyValue::with_description("webhook-signature", description);
+    RefOr::T(SecurityScheme::ApiKey(ApiKey::Header(signature)))
 }
 
 /// The same of the routes that are there in development only.

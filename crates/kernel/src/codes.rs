@@ -23,6 +23,8 @@ pub const PAYLOAD_TOO_LARGE: &str = "payload_too_large";
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 /// The body did not arrive in time.
 pub const REQUEST_TIMEOUT: &str = "request_timeout";
+/// Not enough credits for a call that costs some.
+pub const PAYMENT_REQUIRED: &str = "payment_required";
 /// Over a rate limit.
 pub const RATE_LIMITED: &str = "rate_limited";
 /// A fault on this side; the cause is in the log under the request id.

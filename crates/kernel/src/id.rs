@@ -155,6 +155,10 @@ prefixed_id! {
     /// One resource server: an API that asks this server about keys and tokens.
     ResourceServerId, "rs_"
 }
+prefixed_id! {
+    /// One entry of a ledger of credits.
+    CreditEntryId, "cre_"
+}
 
 #[cfg(test)]
 mod tests {

@@ -22,8 +22,8 @@ pub use entropy::{Entropy, EntropyError};
 pub use error::{Classify, ErrorKind};
 pub use field::{Field, FieldErrors};
 pub use id::{
-    AgentId, ApiKeyId, AuditEventId, ClaimAttemptId, EmailChangeId, InvalidId, InvitationId,
-    MailId, RecoveryId, RegistrationId, ResourceServerId, SessionId, TokenId, UserId,
+    AgentId, ApiKeyId, AuditEventId, ClaimAttemptId, CreditEntryId, EmailChangeId, InvalidId,
+    InvitationId, MailId, RecoveryId, RegistrationId, ResourceServerId, SessionId, TokenId, UserId,
 };
 pub use origin::{Origin, network_of, subnet_of};
 pub use page::{Cursor, InvalidCursor, Page, PageRequest, Place, Slice};

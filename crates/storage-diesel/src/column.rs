@@ -13,10 +13,12 @@ use diesel::{
 };
 use portcullis_audit::{Action, Outcome};
 use portcullis_credentials::{KeyName, MailedKind, PasswordHash};
+use portcullis_credits::{AccountId, Note, OperationId, Reason};
 use portcullis_identity::{AgentName, AgentStatus, Description, DisplayName, Role, UserStatus};
 use portcullis_kernel::{
-    AgentId, ApiKeyId, AuditEventId, ClaimAttemptId, CodeMac, EmailChangeId, InvitationId, MailId,
-    RecoveryId, RegistrationId, ResourceServerId, SessionId, TokenDigest, TokenId, UserId,
+    AgentId, ApiKeyId, AuditEventId, ClaimAttemptId, CodeMac, CreditEntryId, EmailChangeId,
+    InvitationId, MailId, RecoveryId, RegistrationId, ResourceServerId, SessionId, TokenDigest,
+    TokenId, UserId,
 };
 use portcullis_limits::BucketKey;
 use portcullis_tokens::{Algorithm, KeyPurpose, PublicJwk};
@@ -108,6 +110,8 @@ parsed! {
     ClaimAttemptId: "claim attempt id",
     TokenId: "token id",
     ResourceServerId: "resource server id",
+    AccountId: "account of credits",
+    CreditEntryId: "ledger entry id",
     Role: "role",
     IpAddr: "network address",
 }
@@ -120,6 +124,7 @@ named! {
     Action: "audit action",
     Outcome: "audit outcome",
     MailedKind: "kind of mailed token",
+    Reason: "reason of a ledger entry",
 }
 
 stored! {
@@ -128,6 +133,8 @@ stored! {
     Description,
     DisplayName,
     KeyName,
+    Note,
+    OperationId,
     PasswordHash,
 }
 

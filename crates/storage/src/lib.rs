@@ -14,6 +14,7 @@ pub use portcullis_credentials::ports::{
     AgentTokenRepository, ApiKeyRepository, MailedTokenRepository, PasswordRepository,
     RecoveryRepository,
 };
+pub use portcullis_credits::ports::CreditRepository;
 pub use portcullis_email::ports::{InboxRepository, OutboxRepository};
 use portcullis_identity::Agent;
 pub use portcullis_identity::ports::{
@@ -98,6 +99,8 @@ pub trait UnitOfWork {
     fn spent_tokens(&mut self) -> &mut dyn SpentTokenRepository;
     /// Resource servers.
     fn resource_servers(&mut self) -> &mut dyn ResourceServerRepository;
+    /// Balances and ledgers of credits.
+    fn credits(&mut self) -> &mut dyn CreditRepository;
     /// Invitations to register.
     fn invitations(&mut self) -> &mut dyn InvitationRepository;
     /// Mails that wait.

@@ -8,11 +8,11 @@ use std::{
 use portcullis_kernel::{StoreError, StoreResult};
 use portcullis_storage::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
-    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
-    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, RegistrationRepository, ResourceServerRepository,
-    SessionRepository, SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork,
-    UserRepository,
+    AuditRepository, CreditRepository, EmailChangeRepository, InboxRepository,
+    InvitationRepository, KnownAddressRepository, MailedTokenRepository, OutboxRepository,
+    PasswordRepository, RateLimitRepository, RecoveryRepository, RegistrationRepository,
+    ResourceServerRepository, SessionRepository, SigningKeyRepository, SpentTokenRepository,
+    Storage, TxMode, UnitOfWork, UserRepository,
 };
 
 mod broken;
@@ -195,6 +195,7 @@ impl UnitOfWork for FaultyUnit<'_> {
         registrations: RegistrationRepository,
         spent_tokens: SpentTokenRepository,
         resource_servers: ResourceServerRepository,
+        credits: CreditRepository,
         invitations: InvitationRepository,
         outbox: OutboxRepository,
         inbox: InboxRepository,

@@ -146,6 +146,11 @@ impl MasterKey {
         self.derive(b"portcullis/form-key/v1")
     }
 
+    /// The key of the ids of payment challenges.
+    pub fn payment_key(&self) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.derive(b"portcullis/payment-key/v1")
+    }
+
     fn cipher(&self) -> Result<LessSafeKey, SealError> {
         let key = self.derive(b"portcullis/seal/v1");
         let key = UnboundKey::new(&AES_256_GCM, key.as_slice()).map_err(|_| SealError::Cipher)?;

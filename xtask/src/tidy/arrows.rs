@@ -7,7 +7,7 @@ const RULE: &str = "arrows";
 const KERNEL: &str = "portcullis-kernel";
 
 /// Siblings: they never import each other, shared ids live in the kernel.
-pub(super) const DOMAIN: [&str; 7] = [
+pub(super) const DOMAIN: [&str; 8] = [
     "portcullis-identity",
     "portcullis-credentials",
     "portcullis-tokens",
@@ -15,6 +15,7 @@ pub(super) const DOMAIN: [&str; 7] = [
     "portcullis-email",
     "portcullis-audit",
     "portcullis-registration",
+    "portcullis-credits",
 ];
 
 /// What a crate may import from the workspace.
@@ -26,7 +27,7 @@ enum Imports {
 use Imports::{Anything, Only};
 
 /// The whole table. A crate that is not in it is an error, so a new crate gets its place here.
-const TABLE: [(&str, Imports); 21] = [
+const TABLE: [(&str, Imports); 22] = [
     (KERNEL, Only(&[])),
     ("portcullis-identity", Only(&[&[KERNEL]])),
     ("portcullis-credentials", Only(&[&[KERNEL]])),
@@ -35,6 +36,7 @@ const TABLE: [(&str, Imports); 21] = [
     ("portcullis-email", Only(&[&[KERNEL]])),
     ("portcullis-audit", Only(&[&[KERNEL]])),
     ("portcullis-registration", Only(&[&[KERNEL]])),
+    ("portcullis-credits", Only(&[&[KERNEL]])),
     ("portcullis-storage", Only(&[&[KERNEL], &DOMAIN])),
     ("portcullis-flows", Only(&[&[KERNEL], &DOMAIN, &["portcullis-storage"]])),
     // Adapters: only the server, testkit and the examples import them.

@@ -3,6 +3,7 @@
 mod agent_keys;
 mod agents;
 mod config;
+mod credits;
 mod doctor;
 mod invitations;
 mod keys;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Users(command) => users::run(command),
         Command::Agents(command) => agents::run(command),
         Command::Resources(command) => resources::run(command),
+        Command::Credits(command) => credits::run(command),
         Command::Mail(command) => mail::run(command),
         Command::Doctor(command) => doctor::run(command),
         Command::Config(command) => config::run(command),
@@ -82,6 +84,7 @@ fn mistyped(invalid: &InvalidInput) -> Problems {
         "allowed_cidrs" => "--allow-from",
         "rate_limit_per_minute" => "--rate-limit",
         "audience" => "--audience",
+        "note" => "--note",
         other => other,
     };
     let fields = invalid.fields().into_iter().flat_map(FieldErrors::iter);

@@ -2,6 +2,7 @@
 
 mod agent_registration;
 mod agents;
+mod credits;
 
 use std::{fmt::Display, ops::RangeInclusive};
 
@@ -28,6 +29,7 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     checker.people(settings);
     checker.agents(settings);
     checker.agent_registration(settings);
+    checker.credits(settings);
     checker.tokens(settings);
     checker.passwords(settings);
     checker.rate_limits(settings);
@@ -63,10 +65,15 @@ impl Checker<'_> {
     }
 
     fn secrets(&mut self, settings: &Settings) {
-        let Settings { database, mail, .. } = settings;
+        let Settings { credits, database, mail, .. } = settings;
         let twins = [
             ("master_key", settings.master_key.is_some(), settings.master_key_file.is_some()),
             ("database.url", database.url.is_some(), database.url_file.is_some()),
+            (
+                "credits.webhook_secret",
+                credits.webhook_secret.is_some(),
+                credits.webhook_secret_file.is_some(),
+            ),
             ("mail.smtp.password", mail.smtp.password.is_some(), mail.smtp.password_file.is_some()),
         ];
         for (key, text, file) in twins {

@@ -2,6 +2,7 @@
 
 mod agent_registration;
 mod agents;
+mod credits;
 
 use std::num::NonZero;
 
@@ -43,6 +44,7 @@ impl Settings {
             mailed: self.mailed(),
             agents: self.agents(),
             agent_registration: self.agent_registration(),
+            credits: self.credits(),
             page_session: self.pages.session_ttl.time(),
             audit_retention: self.audit.retention.time(),
         }

@@ -32,12 +32,14 @@ macro_rules! section {
 
 mod agent_registration;
 mod agents;
+mod credits;
 
 pub(super) use agent_registration::{AgentRegistrationLimits, AgentRegistrations};
 pub(crate) use agents::AgentAlgorithm;
 pub(super) use agents::{
     AgentLimits, AgentRegistration, Agents, OauthLimits, Prefix, Scope, Tries,
 };
+pub(super) use credits::Credits;
 
 section! {
     /// All settings.
@@ -51,6 +53,7 @@ section! {
         people: People = People::default(),
         agents: Agents = Agents::default(),
         agent_registration: AgentRegistrations = AgentRegistrations::default(),
+        credits: Credits = Credits::default(),
         tokens: Tokens = Tokens::default(),
         refresh: Refresh = Refresh::default(),
         passwords: Passwords = Passwords::default(),

@@ -19,6 +19,7 @@ impl Loaded {
         let mut problems = if self.dev { self.development() } else { self.deployment(mode) };
         problems.extend(self.database().err());
         problems.extend(self.master_key().err());
+        problems.extend(self.webhook_secrets().err());
         problems.extend(mail::check(self));
         Problems::or(problems, ())
     }

@@ -16,6 +16,7 @@ mod agents;
 mod browser;
 mod commands;
 mod crash;
+mod credits;
 mod dead_mails;
 mod first_start;
 mod harness;

@@ -87,12 +87,12 @@ impl Engine {
         Ok(AdmittedAgent { caller, standing })
     }
 
-    fn refuse_exhausted_address(&self, client: IpAddr) -> Result<(), LimitError> {
+    pub(crate) fn refuse_exhausted_address(&self, client: IpAddr) -> Result<(), LimitError> {
         let exhausted = self.exhausted(LimitClass::AgentAnonymous, client);
         exhausted.map_or(Ok(()), |standing| Err(LimitError::Exceeded(standing)))
     }
 
-    fn refuse_agent<T>(
+    pub(crate) fn refuse_agent<T>(
         &self,
         error: AgentAuthError,
         client: IpAddr,

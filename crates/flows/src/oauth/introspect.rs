@@ -71,13 +71,9 @@ impl Engine {
         server: &ResourceServer,
         token: &SecretString,
     ) -> Result<Introspection, Fault> {
-        let now = self.now();
-        let found = self.look_up(token, now)?.filter(Found::may_act);
-        let Some(found) = found else { return Ok(Introspection::Inactive) };
-        let Some(scopes) = self.visible(server, &found) else { return Ok(Introspection::Inactive) };
-        if let Found::Key(holder) = &found {
-            self.uses.note_key(holder.key.id, now);
-        }
+        let Some((found, scopes)) = self.scopes_seen_by(server, token, self.now())? else {
+            return Ok(Introspection::Inactive);
+        };
         let scope = (!scopes.is_empty()).then(|| scopes.to_string());
         let active = self.told_of(found, scope);
         Ok(Introspection::Active(Box::new(active)))

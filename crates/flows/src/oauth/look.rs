@@ -7,7 +7,7 @@ use portcullis_tokens::{AgentToken, PersonToken};
 use crate::{Engine, Fault};
 
 /// A live credential that somebody asks about.
-pub(super) enum Found {
+pub(crate) enum Found {
     /// An API key.
     Key(KeyHolder),
     /// An agent's access token.
@@ -53,6 +53,35 @@ impl Engine {
             uow.users().find(token.user)
         })?;
         Ok(user.map(|user| Found::Person(user, token)))
+    }
+
+    /// What a key or access token stands for, if it lives, its holder may act, and the resource server may
+    /// see it. A key counts as used.
+    pub(crate) fn seen_by(
+        &self,
+        server: &ResourceServer,
+        token: &SecretString,
+        now: Instant,
+    ) -> Result<Option<Found>, Fault> {
+        Ok(self.scopes_seen_by(server, token, now)?.map(|(found, _)| found))
+    }
+
+    /// The same with the scopes that are the server's business.
+    pub(super) fn scopes_seen_by(
+        &self,
+        server: &ResourceServer,
+        token: &SecretString,
+        now: Instant,
+    ) -> Result<Option<(Found, Scopes)>, Fault> {
+        let found = self.look_up(token, now)?.filter(Found::may_act);
+        let seen = found.and_then(|found| {
+            let scopes = self.visible(server, &found)?;
+            Some((found, scopes))
+        });
+        if let Some((Found::Key(holder), _)) = &seen {
+            self.uses.note_key(holder.key.id, now);
+        }
+        Ok(seen)
     }
 
     /// What a resource server may see of a credential: its scopes as far as they are the server's

@@ -7,5 +7,6 @@ mod revoke;
 mod servers;
 
 pub use introspect::{Active, Introspection, PrincipalKind};
+pub(crate) use look::Found;
 pub use revoke::{RevokeError, Revoker};
 pub use servers::{AddServer, AddServerError, AddedServer, ServerAuthError, is_resource};

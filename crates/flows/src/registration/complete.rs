@@ -1,5 +1,6 @@
 use portcullis_audit::{Action, Actor};
 use portcullis_credentials::PlainCode;
+use portcullis_credits::AccountId;
 use portcullis_email::{Asked, Content};
 use portcullis_identity::{Agent, EmailAddress, User};
 use portcullis_kernel::{
@@ -200,6 +201,7 @@ impl Engine {
         }
         agent.owner = Some(owner.id);
         uow.agents().update(&agent)?;
+        uow.credits().merge(AccountId::Agent(agent.id), AccountId::User(owner.id))?;
         uow.api_keys().revoke_all(agent.id, now)?;
         let options = &self.options.agent_registration;
         let (prefix, scopes) = (&options.claimed_prefix, &options.post_claim_scopes);

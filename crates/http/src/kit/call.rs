@@ -18,10 +18,11 @@ use actix_web::{
 use portcullis_flows::{
     Admission, AdmitError, Engine, LimitClass, LimitError,
     agents::{AdmitAgentError, AdmittedAgent, AgentCaller, AgentLimit, PresentedBasic},
+    credits::Holder,
     people::Caller,
 };
 use portcullis_identity::Agent;
-use portcullis_kernel::Origin;
+use portcullis_kernel::{Origin, SecretString};
 use portcullis_limits::Standing;
 
 use super::{
@@ -162,6 +163,11 @@ impl Call {
         self.bytes_before_credential(MediaType::Json, LimitClass::AgentAnonymous).await
     }
 
+    /// The same of a route that wants a resource server's credential.
+    pub(crate) async fn bytes_before_server(&mut self) -> Result<Bytes, Refusal> {
+        self.bytes_before_credential(MediaType::Json, LimitClass::OAuthAnonymous).await
+    }
+
     /// The same of a form for OAuth.
     pub(crate) async fn form_before_client(&mut self) -> Result<Bytes, Refusal> {
         self.bytes_before_credential(MediaType::Form, LimitClass::OAuthAnonymous).await
@@ -278,6 +284,21 @@ impl Call {
         self.admitted(done.await?, sent, Challenge::Bearer)
     }
 
+    /// Accepts an agent's API key or access token, or a person's, counts the request, and runs `work` for
+    /// its holder, all in one hop.
+    pub(crate) async fn as_holder<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine, Holder, &Origin) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let token = bearer(&self.request).map(SecretString::from);
+        let (sent, client) = (token.is_some(), self.client()?);
+        let done = self.hop(move |engine, origin| {
+            let AdmittedAgent { caller, standing } = engine.admit_holder(token, client, origin)?;
+            Ok((standing, work(engine, caller, origin)))
+        });
+        self.admitted(done.await?, sent, Challenge::Bearer)
+    }
+
     /// Accepts an agent's recovery key, counts the request, and runs `work` for the agent, all in one
     /// hop.
     pub(crate) async fn as_recovery<T: Send + 'static>(
@@ -335,6 +356,14 @@ impl Call {
     /// Whether the request has a credential at all, be it one that cannot be read.
     pub(crate) fn has_credential(&self) -> bool {
         self.request.headers().contains_key(actix_web::http::header::AUTHORIZATION)
+    }
+
+    /// The text of a header; empty when it is missing, stands twice, or is no text.
+    pub(crate) fn header(&self, name: &str) -> String {
+        let mut values = self.request.headers().get_all(name);
+        let (first, more) = (values.next(), values.next().is_some());
+        let text = first.filter(|_| !more).and_then(|value| value.to_str().ok());
+        text.unwrap_or_default().to_owned()
     }
 
     /// The client's address.

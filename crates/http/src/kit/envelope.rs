@@ -5,6 +5,9 @@ use super::{Refusal, html::HTML};
 /// Where browsers are served.
 const PAGES: [&str; 5] = ["/verify-email", "/reset-password", "/claim", "/account", "/dev"];
 
+/// The type of a problem that a payment solves (draft-httpauth-payment-01).
+const PAYMENT_REQUIRED: &str = "https://paymentauth.org/problems/payment-required";
+
 /// In which form a path's errors are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Envelope {
@@ -60,14 +63,7 @@ impl Envelope {
             }
             Self::Agents => json!({ "error": { "code": code, "message": message } }),
             Self::OAuth => json!({ "error": code, "error_description": message }),
-            Self::Problem => json!({
-                "type": "about:blank",
-                "title": refusal.status.canonical_reason().unwrap_or("Error"),
-                "status": refusal.status.as_u16(),
-                "detail": message,
-                "code": code,
-                "error": code,
-            }),
+            Self::Problem => problem(refusal, &code, &message),
             Self::Html => Value::Null,
         }
     }
@@ -100,6 +96,27 @@ impl Envelope {
     }
 }
 
+/// RFC 9457, with what is to be paid where that is what is wrong.
+fn problem(refusal: &Refusal, code: &str, message: &str) -> Value {
+    let mut body = json!({
+        "type": "about:blank",
+        "title": refusal.status.canonical_reason().unwrap_or("Error"),
+        "status": refusal.status.as_u16(),
+        "detail": message,
+        "code": code,
+        "error": code,
+    });
+    if let (Some(payment), Some(members)) = (&refusal.payment, body.as_object_mut()) {
+        members.insert("type".to_owned(), PAYMENT_REQUIRED.into());
+        members.insert("required".to_owned(), payment.required.into());
+        members.insert("balance".to_owned(), payment.balance.into());
+        if let Some(url) = &payment.topup_url {
+            members.insert("topupUrl".to_owned(), url.as_str().into());
+        }
+    }
+    body
+}
+
 fn details(refusal: &Refusal) -> Value {
     refusal.fields.as_ref().filter(|fields| !fields.is_empty()).map_or(Value::Null, |fields| {
         let members: Map<String, Value> =
@@ -124,6 +141,8 @@ mod tests {
             ("/v1/users/me", Envelope::People),
             ("/v1/admin/users", Envelope::People),
             ("/v1/balance", Envelope::Problem),
+            ("/v1/meter/charge", Envelope::Problem),
+            ("/v1/credits/topups", Envelope::Problem),
             ("/v1/authx", Envelope::Problem),
             ("/api/auth/token", Envelope::Agents),
             ("/health", Envelope::Agents),

@@ -146,6 +146,9 @@ fn render(refusal: &Refusal, envelope: Envelope, body: String, state: &AppState)
             answer.append_header((header::WWW_AUTHENTICATE, challenge));
         }
     }
+    if let Some(payment) = &refusal.payment {
+        answer.insert_header((header::WWW_AUTHENTICATE, payment.challenge.as_str()));
+    }
     answer.body(body)
 }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
-use portcullis_flows::Limited;
+use portcullis_flows::{Limited, credits::PaymentRequired};
 use portcullis_kernel::{Classify, ErrorKind, FieldErrors, Instant, SecretString, causes, codes};
 use portcullis_limits::Standing;
 
@@ -28,6 +28,8 @@ pub(crate) struct Refusal {
     pub(crate) retry_after: Option<u64>,
     /// The bucket that refused, shown instead of the route's.
     pub(crate) standing: Option<Standing>,
+    /// What is to be paid, where that is what is wrong.
+    pub(crate) payment: Option<Box<PaymentRequired>>,
     /// For the log only.
     pub(crate) cause: Option<String>,
     /// The page that tells of it, where pages do. Its form may hold the token of a link.
@@ -64,6 +66,7 @@ impl Refusal {
             token_refused: false,
             retry_after: None,
             standing: None,
+            payment: None,
             cause: None,
             page: None,
             told_in: None,

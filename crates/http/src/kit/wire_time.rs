@@ -8,9 +8,9 @@ pub(crate) fn seconds(at: Instant) -> String {
     whole.to_offset(time::UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
 }
 
-/// Milliseconds since 1970: how agents that sign themselves up are told time.
+/// Milliseconds since 1970: how registrations and credits tell time.
 pub(crate) fn epoch_millis(at: Instant) -> i64 {
-    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+    i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or_default()
 }
 
 /// `21 November 2026, 18:41 UTC`: how pages tell time.

@@ -12,7 +12,7 @@ use portcullis_kernel::{Origin, codes};
 use crate::kit::{Call, Challenge, Refusal};
 
 /// Accepts a resource server's secret, counts the request, and runs `work` for it, all in one hop.
-pub(super) async fn as_server<T: Send + 'static>(
+pub(crate) async fn as_server<T: Send + 'static>(
     call: &Call,
     work: impl FnOnce(&Engine, ResourceServer, &Origin) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {

@@ -8,6 +8,7 @@ mod introspect;
 mod revoke;
 mod token;
 
+pub(crate) use client::as_server;
 pub(crate) use discovery::Discovery;
 
 use crate::kit::Routes;

@@ -24,7 +24,7 @@ struct RevokedBody {
         (String = "application/logout+jwt"),
         (String = "application/secevent+jwt"),
     )),
-    security((), ("registered_key" = [])),
+    security((), ("bearer_key" = [])),
     responses(
         (status = 200, description = "The credential no longer works, or the token was received.",
             body = RevokedBody),

@@ -4,7 +4,7 @@ use std::{borrow::Cow, error::Error};
 
 use portcullis_credentials::AllowedNetworks;
 use portcullis_identity::{Tags, Visibility};
-use portcullis_kernel::Scopes;
+use portcullis_kernel::{ResourceServerId, Scopes};
 
 use super::{TextForm, Unreadable};
 
@@ -21,6 +21,21 @@ impl TextForm for Scopes {
             return Ok(Self::default());
         }
         text.parse().map_err(|_| Unreadable { kind: "set of scopes", text }.into())
+    }
+}
+
+impl TextForm for Option<ResourceServerId> {
+    fn encode(&self) -> Result<Cow<'_, str>, Fault> {
+        Ok(self.map(|id| id.to_string()).unwrap_or_default().into())
+    }
+
+    /// The empty text is none.
+    fn decode(text: String) -> Result<Self, Fault> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let id = text.parse().map_err(|_| Unreadable { kind: "resource server id", text })?;
+        Ok(Some(id))
     }
 }
 

@@ -7,6 +7,8 @@ mod agents;
 mod api_keys;
 mod audit;
 mod batch;
+mod credit_rows;
+mod credits;
 mod email_changes;
 mod held;
 pub(super) mod history;
@@ -36,11 +38,11 @@ use diesel::{
 use portcullis_kernel::{Cursor, Page, PageRequest, StoreError, StoreResult};
 use portcullis_storage::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
-    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
-    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, RegistrationRepository, ResourceServerRepository,
-    SessionRepository, SigningKeyRepository, SpentTokenRepository, TxMode, UnitOfWork,
-    UserRepository,
+    AuditRepository, CreditRepository, EmailChangeRepository, InboxRepository,
+    InvitationRepository, KnownAddressRepository, MailedTokenRepository, OutboxRepository,
+    PasswordRepository, RateLimitRepository, RecoveryRepository, RegistrationRepository,
+    ResourceServerRepository, SessionRepository, SigningKeyRepository, SpentTokenRepository,
+    TxMode, UnitOfWork, UserRepository,
 };
 
 use super::{BEGIN, Conn, Connector, TEXTS};
@@ -173,6 +175,10 @@ impl UnitOfWork for Unit {
     }
 
     fn resource_servers(&mut self) -> &mut dyn ResourceServerRepository {
+        self
+    }
+
+    fn credits(&mut self) -> &mut dyn CreditRepository {
         self
     }
 

@@ -1,4 +1,5 @@
 use portcullis_credentials::{AgentToken, ApiKey, RecoveryCode, RecoveryRequest, Tried};
+use portcullis_credits::{AccountId, Entry, Ledger, Posting};
 use portcullis_identity::{Agent, ProvenEmail, ResourceServer};
 use portcullis_kernel::{Instant, StoreResult};
 use portcullis_tokens::SpentToken;
@@ -18,6 +19,7 @@ pub(super) struct AgentWorld {
     code: RecoveryCode,
     spent: SpentToken,
     server: ResourceServer,
+    credits: Posting,
 }
 
 /// What is stored of it.
@@ -31,6 +33,7 @@ pub(super) struct SeenOfAgent {
     request: Option<RecoveryRequest>,
     codes: Vec<RecoveryCode>,
     server: Option<ResourceServer>,
+    credits: Ledger,
 }
 
 impl AgentWorld {
@@ -45,6 +48,7 @@ impl AgentWorld {
             code: lab.new_code(request.id, agent.id),
             spent: lab.new_spent(),
             server: lab.new_server(),
+            credits: lab.grant_of(AccountId::Agent(agent.id), 5),
             agent,
             address,
             request,
@@ -59,7 +63,8 @@ impl AgentWorld {
         uow.recoveries().open(&self.request)?;
         uow.recoveries().add_code(&self.code)?;
         uow.spent_tokens().spend(&self.spent)?;
-        uow.resource_servers().insert(&self.server)
+        uow.resource_servers().insert(&self.server)?;
+        uow.credits().post(&self.credits).map(drop)
     }
 
     /// Changes what can be changed.
@@ -78,7 +83,9 @@ impl AgentWorld {
         uow.recoveries().take_try(self.request.id, Tried::ByOther, 5)?;
         uow.recoveries().spend(self.request.id, self.agent.id, now)?;
         uow.recoveries().open(&lab.new_recovery(&self.address))?;
-        uow.resource_servers().remove(self.server.id).map(drop)
+        uow.resource_servers().remove(self.server.id)?;
+        let more = Posting { id: lab.entry_id(), ..self.credits.clone() };
+        uow.credits().post(&more).map(drop)
     }
 
     pub(super) fn see(&self, uow: &mut dyn UnitOfWork) -> StoreResult<SeenOfAgent> {
@@ -91,6 +98,7 @@ impl AgentWorld {
             request: uow.recoveries().find_open(self.request.id, at(0))?,
             codes: uow.recoveries().codes(&[self.request.id])?,
             server: uow.resource_servers().find_by_secret(&self.server.digest)?,
+            credits: uow.credits().ledger(self.credits.account, 9)?,
         })
     }
 
@@ -105,6 +113,10 @@ impl AgentWorld {
             request: Some(self.request.clone()),
             codes: vec![self.code.clone()],
             server: Some(self.server.clone()),
+            credits: Ledger {
+                balance: 5,
+                entries: vec![Entry { posting: self.credits.clone(), balance: 5 }],
+            },
         }
     }
 }

@@ -21,6 +21,7 @@ mod agent_world;
 pub mod agents;
 pub mod api_keys;
 pub mod audit;
+pub mod credits;
 pub mod email_changes;
 pub mod inbox;
 pub mod invitations;
@@ -95,6 +96,7 @@ pub fn cases() -> impl Iterator<Item = Case> {
         registration_attempts::CASES,
         spent_tokens::CASES,
         resource_servers::CASES,
+        credits::CASES,
         outbox::CASES,
         inbox::CASES,
         audit::CASES,

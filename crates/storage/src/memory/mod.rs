@@ -5,6 +5,7 @@ mod agent_tokens;
 mod agents;
 mod api_keys;
 mod audit;
+mod credits;
 mod email_changes;
 mod inbox;
 mod invitations;
@@ -35,11 +36,11 @@ use portcullis_kernel::{StoreError, StoreResult};
 use self::tables::Tables;
 use crate::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
-    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository,
-    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, RegistrationRepository, ResourceServerRepository,
-    SessionRepository, SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork,
-    UserRepository,
+    AuditRepository, CreditRepository, EmailChangeRepository, InboxRepository,
+    InvitationRepository, KnownAddressRepository, MailedTokenRepository, OutboxRepository,
+    PasswordRepository, RateLimitRepository, RecoveryRepository, RegistrationRepository,
+    ResourceServerRepository, SessionRepository, SigningKeyRepository, SpentTokenRepository,
+    Storage, TxMode, UnitOfWork, UserRepository,
 };
 
 /// How long a unit of work waits for one that writes.
@@ -198,6 +199,10 @@ impl UnitOfWork for Unit<'_> {
     }
 
     fn resource_servers(&mut self) -> &mut dyn ResourceServerRepository {
+        self
+    }
+
+    fn credits(&mut self) -> &mut dyn CreditRepository {
         self
     }
 

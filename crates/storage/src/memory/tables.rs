@@ -2,12 +2,13 @@ use portcullis_audit::AuditEvent;
 use portcullis_credentials::{
     AgentToken, ApiKey, MailedToken, PasswordHash, RecoveryCode, RecoveryRequest,
 };
+use portcullis_credits::{AccountId, Entry};
 use portcullis_email::{OutboxEntry, ports::InboxEntry};
 use portcullis_identity::{Agent, EmailChange, Invitation, ResourceServer, User};
 use portcullis_kernel::{
-    AgentId, ApiKeyId, AuditEventId, ClaimAttemptId, EmailChangeId, Instant, InvitationId, MailId,
-    RecoveryId, RegistrationId, ResourceServerId, SessionId, StoreError, StoreResult, TokenDigest,
-    TokenId, UniqueKey, UserId,
+    AgentId, ApiKeyId, AuditEventId, ClaimAttemptId, CreditEntryId, EmailChangeId, Instant,
+    InvitationId, MailId, RecoveryId, RegistrationId, ResourceServerId, SessionId, StoreError,
+    StoreResult, TokenDigest, TokenId, UniqueKey, UserId,
 };
 use portcullis_limits::{BucketKey, HitLog};
 use portcullis_registration::{ClaimAttempt, Registration};
@@ -41,6 +42,9 @@ pub(super) struct Tables {
     pub(super) claim_attempts: Table<ClaimAttemptId, ClaimAttempt>,
     pub(super) spent_tokens: Table<TokenId, SpentToken>,
     pub(super) resource_servers: Table<ResourceServerId, ResourceServer>,
+    /// Balances.
+    pub(super) credit_accounts: Table<AccountId, i64>,
+    pub(super) credit_entries: Table<CreditEntryId, Entry>,
     pub(super) outbox: Table<MailId, OutboxEntry>,
     pub(super) inbox: Table<MailId, InboxEntry>,
     pub(super) audit: Table<AuditEventId, AuditEvent>,
@@ -92,6 +96,7 @@ impl Tables {
         for agent in self.agents.keys_where(u32::MAX, |_, agent| agent.owner == Some(id)) {
             self.agents.update(&agent, |agent| agent.owner = None);
         }
+        self.remove_account(AccountId::User(id));
         self.remove_mails(|entry| entry.user == Some(id));
         true
     }
@@ -138,6 +143,7 @@ impl Tables {
         for registration in self.registrations.keys_where(u32::MAX, |_, found| found.agent == id) {
             self.remove_registration(registration);
         }
+        self.remove_account(AccountId::Agent(id));
         self.remove_mails(|entry| entry.agent == Some(id));
         true
     }
@@ -171,12 +177,18 @@ impl Tables {
         self.recoveries.remove(&id).is_some()
     }
 
+    /// Removes an account of credits with its ledger.
+    pub(super) fn remove_account(&mut self, id: AccountId) {
+        self.credit_entries.remove_where(u32::MAX, |_, entry| entry.posting.account == id);
+        self.credit_accounts.remove(&id);
+    }
+
     /// Removes the mails about what is gone.
     pub(super) fn remove_mails(&mut self, about: impl Fn(&OutboxEntry) -> bool) {
         self.outbox.remove_where(u32::MAX, |_, entry| about(entry));
     }
 
-    fn journals(&mut self) -> [&mut dyn Journal; 25] {
+    fn journals(&mut self) -> [&mut dyn Journal; 27] {
         [
             &mut self.users,
             &mut self.emails,
@@ -199,6 +211,8 @@ impl Tables {
             &mut self.claim_attempts,
             &mut self.spent_tokens,
             &mut self.resource_servers,
+            &mut self.credit_accounts,
+            &mut self.credit_entries,
             &mut self.outbox,
             &mut self.inbox,
             &mut self.audit,

@@ -108,7 +108,7 @@ fn check_headers(reply: &Reply, asked: &str) {
     }
     let has = |name: &str| reply.headers.contains_key(name);
     match reply.status {
-        401 => assert!(has("www-authenticate"), "W6 {asked}"),
+        401 | 402 => assert!(has("www-authenticate"), "W6 {asked}"),
         405 => assert!(has("allow"), "I10 {asked}"),
         429 => {
             assert!(reply.number("retry-after") >= 1, "{asked}");
@@ -118,7 +118,8 @@ fn check_headers(reply: &Reply, asked: &str) {
         500 => panic!("{asked}"),
         _ => {}
     }
-    assert_eq!(has("www-authenticate"), reply.status == 401, "{asked}");
+    let challenged = matches!(reply.status, 401 | 402);
+    assert_eq!(has("www-authenticate"), challenged, "{asked}");
     assert_eq!(has("allow"), reply.status == 405, "{asked}");
     let limits = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
     if limits.into_iter().any(has) || reply.status == 429 {

@@ -2,6 +2,7 @@ use portcullis_audit::AuditEvent;
 use portcullis_credentials::{
     AgentToken, ApiKey, MailedKind, MailedToken, PasswordHash, RecoveryCode, RecoveryRequest, Tried,
 };
+use portcullis_credits::{AccountId, Entry, Ledger, OperationId, Posted, Posting, Reason};
 use portcullis_email::{OutboxEntry, ports::InboxEntry};
 use portcullis_identity::{
     Agent, AgentFilter, DisplayName, EmailChange, Invitation, ResourceServer, Role, User,
@@ -16,10 +17,11 @@ use portcullis_limits::{BucketKey, HitLog, Policy};
 use portcullis_registration::{ClaimAttempt, Decision, Registration};
 use portcullis_storage::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
-    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository, KeyHolder,
-    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, RegistrationRepository, ResourceServerRepository,
-    SessionRepository, SigningKeyRepository, SpentTokenRepository, UserRepository,
+    AuditRepository, CreditRepository, EmailChangeRepository, InboxRepository,
+    InvitationRepository, KeyHolder, KnownAddressRepository, MailedTokenRepository,
+    OutboxRepository, PasswordRepository, RateLimitRepository, RecoveryRepository,
+    RegistrationRepository, ResourceServerRepository, SessionRepository, SigningKeyRepository,
+    SpentTokenRepository, UserRepository,
 };
 use portcullis_tokens::{RefreshRow, RefreshState, Session, SigningKey, SpentToken};
 
@@ -224,6 +226,13 @@ broken! {
         has_audience(&str) -> bool;
         list() -> Vec<ResourceServer>;
         remove(ResourceServerId) -> bool;
+    }
+    CreditRepository {
+        post(&Posting) -> Posted;
+        balance(AccountId) -> i64;
+        ledger(AccountId, u32) -> Ledger;
+        find(Reason, Option<ResourceServerId>, &OperationId) -> Option<Entry>;
+        merge(AccountId, AccountId) -> ();
     }
     OutboxRepository {
         insert(&OutboxEntry) -> ();

@@ -85,6 +85,13 @@ mod well_known {
 }
 
 pub(crate) mod v1 {
+    pub(crate) mod balance;
+    mod credits {
+        mod topups;
+    }
+    mod meter {
+        mod charge;
+    }
     mod admin {
         mod agents;
         mod agents_made;

@@ -2,6 +2,7 @@
 
 mod account;
 mod agents;
+mod claim;
 mod foreign;
 mod looks;
 mod person;

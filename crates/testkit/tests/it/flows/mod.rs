@@ -7,6 +7,7 @@ mod agents;
 mod audit_once;
 mod authenticate;
 mod contention;
+mod credits;
 mod deletion;
 mod email_change;
 mod email_change_codes;

@@ -57,7 +57,7 @@ async fn what_no_route_serves_is_told_in_the_envelope_of_its_prefix() {
                 "/v1/auth/agentx",
                 "/v1/auth/agent/claim",
                 "/agent/x",
-                "/v1/balance",
+                "/v1/balance/x",
                 "/v1/meter/x",
                 "/v1/credits",
                 "/v1",

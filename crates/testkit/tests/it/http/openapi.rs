@@ -74,6 +74,8 @@ async fn routes_that_want_a_token_say_so() {
         for (method, operation) in item.as_object().unwrap() {
             let refuses = operation["responses"]["401"]["description"].as_str().unwrap_or("");
             let wants = operation["security"][0]["access_token"].is_array();
+            let of_machines = path.starts_with("/v1/meter/") || path.starts_with("/v1/credits/");
+            let wants = wants || (of_machines && operation["security"].is_array());
             assert_eq!(wants, refuses.contains("`unauthorized`"), "{method} {path}");
             if path.starts_with("/api/") {
                 let wants = operation["security"].is_array();
@@ -141,6 +143,9 @@ fn the_routes_of_the_api_and_their_statuses() {
     DELETE /v1/auth/sessions/{id} 204 401 404 429 500 503
     POST /v1/auth/verify-email 200 400 401 408 413 415 429 500 503
     POST /v1/auth/verify-email/resend 202 400 408 413 415 429 500 503
+    GET /v1/balance 200 401 403 429 500 503
+    POST /v1/credits/topups 200 400 401 404 408 409 413 415 429 500 503
+    POST /v1/meter/charge 200 400 401 402 404 408 409 413 415 429 500 503
     DELETE /v1/users/me 202 204 400 401 408 413 415 429 500 503
     GET /v1/users/me 200 401 429 500 503
     PUT /v1/users/me 200 400 401 408 413 415 429 500 503

@@ -19,7 +19,8 @@ use super::lab::{
 };
 
 /// All of them.
-const NAMES: [&str; 4] = ["0001_people", "0002_mail", "0003_agents", "0004_registrations"];
+const NAMES: [&str; 5] =
+    ["0001_people", "0002_mail", "0003_agents", "0004_registrations", "0005_credits"];
 
 const NEWER: &str = "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')";
 
@@ -30,7 +31,7 @@ macro_rules! migration {
 }
 
 /// Up and down.
-const SQLITE: [(&str, &str); 4] = [
+const SQLITE: [(&str, &str); 5] = [
     (migration!("sqlite/0001_people/up.sql"), migration!("sqlite/0001_people/down.sql")),
     (migration!("sqlite/0002_mail/up.sql"), migration!("sqlite/0002_mail/down.sql")),
     (migration!("sqlite/0003_agents/up.sql"), migration!("sqlite/0003_agents/down.sql")),
@@ -38,8 +39,9 @@ const SQLITE: [(&str, &str); 4] = [
         migration!("sqlite/0004_registrations/up.sql"),
         migration!("sqlite/0004_registrations/down.sql"),
     ),
+    (migration!("sqlite/0005_credits/up.sql"), migration!("sqlite/0005_credits/down.sql")),
 ];
-const POSTGRES: [(&str, &str); 4] = [
+const POSTGRES: [(&str, &str); 5] = [
     (migration!("postgres/0001_people/up.sql"), migration!("postgres/0001_people/down.sql")),
     (migration!("postgres/0002_mail/up.sql"), migration!("postgres/0002_mail/down.sql")),
     (migration!("postgres/0003_agents/up.sql"), migration!("postgres/0003_agents/down.sql")),
@@ -47,6 +49,7 @@ const POSTGRES: [(&str, &str); 4] = [
         migration!("postgres/0004_registrations/up.sql"),
         migration!("postgres/0004_registrations/down.sql"),
     ),
+    (migration!("postgres/0005_credits/up.sql"), migration!("postgres/0005_credits/down.sql")),
 ];
 
 fn is_fresh_then_migrated_once(storage: &dyn Database) {

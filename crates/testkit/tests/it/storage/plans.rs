@@ -11,10 +11,11 @@ use diesel::{
     sql_types::Text,
 };
 use portcullis_credentials::{PasswordHash, Tried};
+use portcullis_credits::{AccountId, Amount, Cost, OperationId, Posting};
 use portcullis_email::ports::InboxEntry;
 use portcullis_identity::{AgentFilter, Role, UserFilter, UserStatus};
 use portcullis_kernel::{
-    AuditEventId, Cursor, PageRequest, Place, SessionId, Slice, StoreResult, UserId,
+    AuditEventId, CreditEntryId, Cursor, PageRequest, Place, SessionId, Slice, StoreResult, UserId,
 };
 use portcullis_limits::{BucketKey, Policy};
 use portcullis_storage::{Storage, TxMode, UnitOfWork};
@@ -33,7 +34,7 @@ use super::{
 };
 
 /// Tables that grow with the number of users and agents.
-const LARGE: [&str; 18] = [
+const LARGE: [&str; 20] = [
     "users",
     "known_addresses",
     "passwords",
@@ -52,6 +53,8 @@ const LARGE: [&str; 18] = [
     "recovery_requests",
     "recovery_codes",
     "spent_tokens",
+    "credit_accounts",
+    "credit_entries",
 ];
 
 const POLICY: Policy = Policy::new("plans", 5, Duration::MINUTE);
@@ -128,6 +131,7 @@ fn call_everything(uow: &mut dyn UnitOfWork) -> StoreResult<()> {
     uow.sessions().delete_dead(at(1) + Duration::days(31), 10)?;
     call_agents(uow, user.id)?;
     call_credentials_of_agents(uow)?;
+    call_credits(uow, user.id)?;
     uow.audit().list_for(user.id, 10)?;
     uow.audit().pseudonymise(user.id)?;
     uow.audit().delete_before(at(0), 10)?;
@@ -257,6 +261,23 @@ fn call_credentials_of_agents(uow: &mut dyn UnitOfWork) -> StoreResult<()> {
     uow.resource_servers().find_by_secret(&server.digest)?;
     uow.resource_servers().has_audience("https://api.example")?;
     uow.resource_servers().remove(server.id).map(drop)
+}
+
+fn call_credits(uow: &mut dyn UnitOfWork, user: UserId) -> StoreResult<()> {
+    let agent = new_agent();
+    uow.agents().insert(&agent)?;
+    let (of_agent, of_user) = (AccountId::Agent(agent.id), AccountId::User(user));
+    let id = || CreditEntryId::generate(&SystemEntropy).unwrap();
+    let grant = Posting::grant(id(), of_agent, Amount::new(5).unwrap(), None, at(0));
+    uow.credits().post(&grant)?;
+    let by = (new_server().id, OperationId::parse("op").unwrap());
+    let charge = Posting::charge(id(), of_agent, Cost::new(1).unwrap(), by, at(0));
+    uow.credits().post(&charge)?;
+    uow.credits().post(&charge)?;
+    uow.credits().balance(of_agent)?;
+    uow.credits().ledger(of_agent, 10)?;
+    uow.credits().merge(of_agent, of_user)?;
+    uow.agents().delete(agent.id).map(drop)
 }
 
 fn new_event() -> AuditEventId {

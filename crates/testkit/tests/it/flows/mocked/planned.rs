@@ -11,6 +11,7 @@ use portcullis_credentials::ports::{
     MockAgentTokenRepository, MockApiKeyRepository, MockMailedTokenRepository,
     MockPasswordRepository, MockRecoveryRepository,
 };
+use portcullis_credits::ports::MockCreditRepository;
 use portcullis_email::ports::{MockInboxRepository, MockOutboxRepository};
 use portcullis_identity::ports::{
     MockAgentNetworkRepository, MockAgentRepository, MockEmailChangeRepository,
@@ -22,11 +23,11 @@ use portcullis_limits::ports::MockRateLimitRepository;
 use portcullis_registration::ports::MockRegistrationRepository;
 use portcullis_storage::{
     AgentAccess, AgentNetworkRepository, AgentRepository, AgentTokenRepository, ApiKeyRepository,
-    AuditRepository, EmailChangeRepository, InboxRepository, InvitationRepository, KeyHolder,
-    KnownAddressRepository, MailedTokenRepository, OutboxRepository, PasswordRepository,
-    RateLimitRepository, RecoveryRepository, RegistrationRepository, ResourceServerRepository,
-    SessionRepository, SigningKeyRepository, SpentTokenRepository, Storage, TxMode, UnitOfWork,
-    UserRepository,
+    AuditRepository, CreditRepository, EmailChangeRepository, InboxRepository,
+    InvitationRepository, KeyHolder, KnownAddressRepository, MailedTokenRepository,
+    OutboxRepository, PasswordRepository, RateLimitRepository, RecoveryRepository,
+    RegistrationRepository, ResourceServerRepository, SessionRepository, SigningKeyRepository,
+    SpentTokenRepository, Storage, TxMode, UnitOfWork, UserRepository,
 };
 use portcullis_testkit::engine::{TestEngine, TestEngineBuilder};
 use portcullis_tokens::ports::{
@@ -72,6 +73,7 @@ pub(super) struct Unit {
     pub(super) registrations: MockRegistrationRepository,
     pub(super) spent_tokens: MockSpentTokenRepository,
     pub(super) resource_servers: MockResourceServerRepository,
+    pub(super) credits: MockCreditRepository,
     pub(super) invitations: MockInvitationRepository,
     pub(super) outbox: MockOutboxRepository,
     pub(super) inbox: MockInboxRepository,
@@ -121,6 +123,7 @@ impl UnitOfWork for Unit {
         registrations: RegistrationRepository,
         spent_tokens: SpentTokenRepository,
         resource_servers: ResourceServerRepository,
+        credits: CreditRepository,
         invitations: InvitationRepository,
         outbox: OutboxRepository,
         inbox: InboxRepository,

@@ -1,0 +1,35 @@
+-- The id is that of the user or agent.
+CREATE TABLE credit_accounts (
+    id       TEXT COLLATE "C" NOT NULL,
+    user_id  TEXT COLLATE "C" REFERENCES users (id) ON DELETE CASCADE,
+    agent_id TEXT COLLATE "C" REFERENCES agents (id) ON DELETE CASCADE,
+    balance  BIGINT NOT NULL,
+    CONSTRAINT credit_accounts_pkey PRIMARY KEY (id),
+    CONSTRAINT credit_accounts_id_check CHECK (id = coalesce(user_id, agent_id)),
+    CONSTRAINT credit_accounts_holder_check CHECK ((user_id IS NULL) <> (agent_id IS NULL)),
+    CONSTRAINT credit_accounts_balance_check CHECK (balance >= 0)
+);
+CREATE INDEX credit_accounts_user_id_idx ON credit_accounts (user_id);
+CREATE INDEX credit_accounts_agent_id_idx ON credit_accounts (agent_id);
+
+-- No resource server is the empty text, for a unique key tells no two NULLs apart. It has no foreign key:
+-- what a server that is gone has charged stays charged. The balance is that right after the entry.
+CREATE TABLE credit_entries (
+    id           TEXT COLLATE "C" NOT NULL,
+    account_id   TEXT COLLATE "C" NOT NULL REFERENCES credit_accounts (id) ON DELETE CASCADE,
+    delta        BIGINT NOT NULL,
+    balance      BIGINT NOT NULL,
+    reason       TEXT COLLATE "C" NOT NULL,
+    server_id    TEXT COLLATE "C" NOT NULL,
+    operation_id TEXT COLLATE "C",
+    note         TEXT,
+    created_at   TIMESTAMPTZ NOT NULL,
+    CONSTRAINT credit_entries_pkey PRIMARY KEY (id),
+    CONSTRAINT credit_entries_operation_key UNIQUE (server_id, operation_id, reason),
+    CONSTRAINT credit_entries_reason_check
+        CHECK (reason IN ('grant', 'topup', 'charge', 'refund')),
+    CONSTRAINT credit_entries_delta_check CHECK ((delta < 0) = (reason = 'charge') AND delta <> 0),
+    CONSTRAINT credit_entries_balance_check CHECK (balance >= 0)
+);
+CREATE INDEX credit_entries_account_id_created_at_id_idx
+    ON credit_entries (account_id, created_at, id);
