@@ -6,6 +6,7 @@ mod claim;
 mod foreign;
 mod looks;
 mod person;
+mod pictures;
 mod registration;
 mod reset;
 mod sessions;

@@ -30,7 +30,7 @@ fn server(engine: &Engine) -> ResourceServer {
 
 /// An agent of nobody with a key and so many credits.
 fn rich(engine: &Engine, credits: i64) -> Key {
-    let key = engine.make_key(&engine.sign_up("bot"));
+    let key = engine.make_key(&engine.sign_up_bot("bot"));
     if credits > 0 {
         engine.give_to(AccountId::Agent(key.agent), credits);
     }
