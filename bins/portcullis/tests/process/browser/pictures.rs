@@ -6,8 +6,7 @@ use super::{Person, claim::Signed};
 use crate::harness::{Account, Agent, Arrivals as _, Home, Request};
 
 /// `PORTCULLIS_SCREENSHOTS=$PWD/docs/images cargo test --workspace --test process -- --ignored
-/// pictures_of_the_guides`, and then for each file, to keep it small, ImageMagick's `convert NAME.png
-/// -dither None -colors 200 PNG8:NAME.png`.
+/// pictures_of_the_guides`; each is then reduced to 200 colours, as by `pngquant`, which keeps it small.
 #[test]
 #[ignore = "makes pictures for people"]
 #[expect(clippy::disallowed_methods, reason = "where the pictures go is the caller's to say")]
