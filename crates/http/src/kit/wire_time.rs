@@ -1,4 +1,5 @@
 use portcullis_kernel::Instant;
+use serde::Serialize;
 use time::{format_description::well_known::Rfc3339, macros::format_description};
 
 /// RFC 3339 in UTC with whole seconds and `Z`: how the People and Agents surfaces tell time.
@@ -18,6 +19,19 @@ pub(crate) fn readable(at: Instant) -> String {
         format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
     // Every part of the form is in a time and its zone, so it cannot fail.
     at.to_offset(time::UtcOffset::UTC).format(&form).unwrap_or_default()
+}
+
+/// A time on a page, for people and for programs.
+#[derive(Serialize)]
+pub(crate) struct Moment {
+    text: String,
+    at: String,
+}
+
+impl From<Instant> for Moment {
+    fn from(at: Instant) -> Self {
+        Self { text: readable(at), at: seconds(at) }
+    }
 }
 
 #[cfg(test)]

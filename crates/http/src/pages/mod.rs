@@ -3,6 +3,7 @@
 mod account;
 mod ask;
 mod assets;
+mod claim;
 mod dev;
 mod link;
 mod reset;
@@ -21,5 +22,6 @@ pub(crate) fn mount(routes: &mut Routes) {
     verify_agent::mount(routes);
     reset::mount(routes);
     account::mount(routes);
+    claim::mount(routes);
     dev::mount(routes);
 }

@@ -11,13 +11,20 @@ macro_rules! files {
     };
 }
 
-const FILES: [(&str, &str); 36] = files![
+const FILES: [(&str, &str); 43] = files![
     "account.html",
     "account_layout.html",
     "agent.html",
     "agent_give_up.html",
     "agent_key.html",
     "agents.html",
+    "claim.html",
+    "claim_dead.html",
+    "claim_denied.html",
+    "claim_mailed.html",
+    "claim_undo.html",
+    "claim_undo_dead.html",
+    "claim_undone.html",
     "delete.html",
     "delete_dead.html",
     "delete_done.html",

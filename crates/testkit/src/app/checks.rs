@@ -27,6 +27,9 @@ const PAGE: &str = "text/html; charset=utf-8";
 /// Where a page is told instead of JSON, to who prefers it.
 const PAGE_OF_AGENTS: &str = "/api/auth/verify-email";
 
+/// Where pages are.
+const PAGES: [&str; 5] = ["/verify-email", "/reset-password", "/claim", "/account", "/dev"];
+
 /// What pages of any origin may read.
 const FOR_EVERYBODY: [&str; 3] =
     ["/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server", MANIFEST];
@@ -58,8 +61,7 @@ impl Surface {
             Self::Agents
         } else if is_under("/oauth2") {
             Self::OAuth
-        } else if ["/verify-email", "/reset-password", "/account", "/dev"].into_iter().any(is_under)
-        {
+        } else if PAGES.into_iter().any(is_under) {
             Self::Page
         } else {
             Self::Problem

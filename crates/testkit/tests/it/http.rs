@@ -67,6 +67,7 @@ mod pages {
     mod account;
     mod agents;
     pub(crate) mod browser;
+    mod claim;
     mod dev;
     mod errors;
     mod forms;

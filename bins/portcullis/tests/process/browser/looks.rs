@@ -93,6 +93,11 @@ fn w2_w9_the_agents_of_a_person() {
 }
 
 #[test]
+fn w2_w9_the_claim_of_an_agent() {
+    judge_all(tour::claims);
+}
+
+#[test]
 fn w2_w9_refusals_by_rule() {
     judge_all(tour::rules);
 }
@@ -151,6 +156,7 @@ fn screenshots() {
         tour::rooms,
         tour::addresses,
         tour::agents,
+        tour::claims,
         tour::rules,
     ] {
         tour(&browser, &mut shoot);

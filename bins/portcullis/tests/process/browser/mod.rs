@@ -2,9 +2,11 @@
 
 mod account;
 mod agents;
+mod claim;
 mod foreign;
 mod looks;
 mod person;
+mod pictures;
 mod registration;
 mod reset;
 mod sessions;

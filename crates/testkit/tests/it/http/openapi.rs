@@ -231,6 +231,11 @@ fn all_other_routes_and_their_statuses() {
     POST /account/sign-out 303 400 403 408 413 415 429 500 503
     GET /assets/{file} 200 404 500
     GET /auth.md 200 500
+    GET /claim 200 403 404 409 429 500 503
+    POST /claim 200 400 403 404 408 409 413 415 429 500 503
+    POST /claim/deny 200 400 403 404 408 409 413 415 429 500 503
+    GET /claim/undo 200 401 429 500 503
+    POST /claim/undo 200 400 401 403 408 413 415 429 500 503
     GET /health 200 500
     POST /oauth2/introspect 200 400 401 408 413 415 429 500 503
     POST /oauth2/revoke 200 400 401 408 413 415 429 500 503

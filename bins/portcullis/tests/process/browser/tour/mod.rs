@@ -1,6 +1,7 @@
 //! Every page in every state that a person can bring it into.
 
 mod agents;
+mod claims;
 mod doors;
 mod letters;
 mod rooms;
@@ -14,6 +15,7 @@ use super::Person;
 use crate::harness::{Account, Server};
 
 pub(super) use agents::agents;
+pub(super) use claims::claims;
 pub(super) use doors::doors;
 pub(super) use letters::{letters, mailed_deletion};
 pub(super) use rooms::{addresses, rooms};

@@ -3,14 +3,7 @@ use portcullis_flows::agents::{OwnedAgent, OwnedAgentDetails};
 use portcullis_kernel::{Instant, Scopes};
 use serde::Serialize;
 
-use crate::kit::{readable, seconds};
-
-/// A time, for people and for programs.
-#[derive(Serialize)]
-struct Moment {
-    text: String,
-    at: String,
-}
+use crate::kit::Moment;
 
 /// An agent as its owner is shown it.
 #[derive(Serialize)]
@@ -45,12 +38,6 @@ struct ShownKey {
     live: bool,
     /// Another one took its place.
     replaced: bool,
-}
-
-impl From<Instant> for Moment {
-    fn from(at: Instant) -> Self {
-        Self { text: readable(at), at: seconds(at) }
-    }
 }
 
 impl From<&OwnedAgent> for ShownAgent {
