@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::harness::{Agent, Answer, ApiKey, Client, Home, Request, Server, free_port};
+use crate::harness::{Account, Agent, Answer, ApiKey, Client, Home, Request, Server, free_port};
 
 /// Built beside the server by `cargo test --workspace`.
 fn program(name: &str) -> PathBuf {
@@ -102,7 +102,7 @@ fn token(client: &mut Client, path: &str, key: &ApiKey, resource: Option<&str>) 
 }
 
 /// The path of an address of this server.
-fn path_of<'u>(url: &'u str, server: SocketAddr) -> &'u str {
+fn path_of(url: &str, server: SocketAddr) -> &str {
     url.strip_prefix(&format!("http://{server}"))
         .unwrap_or_else(|| panic!("{url} is not of {server}"))
 }
@@ -144,7 +144,9 @@ fn an_api_serves_whom_the_server_knows(name: &str) -> (Home, Server, Api) {
     }
 
     let for_everybody = token(&mut client, &endpoint, &reader, None);
-    for credential in [&for_everybody, &agent.recovery_key, "x", &format!("{bearer}A")] {
+    let person = Account::new().register(&mut client).access;
+    let forged = format!("{bearer}A");
+    for credential in [&for_everybody, &person, &agent.recovery_key, "x", &forged] {
         let refused = api.read(credential).with_status(401);
         let challenge = refused.header("www-authenticate").unwrap();
         assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
