@@ -6,7 +6,7 @@ use http::{
     HeaderMap, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use portcullis_kernel::{Entropy, EntropyError, TokenDigest};
+use portcullis_kernel::{Entropy, EntropyError, TokenDigest, codes};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -39,6 +39,11 @@ struct Question<'q> {
 #[derive(Deserialize)]
 struct Answered {
     balance: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
 }
 
 impl OperationId {
@@ -88,8 +93,8 @@ impl AuthServer {
             status if status.is_success() => Ok(charged(&answer)),
             StatusCode::PAYMENT_REQUIRED => Err(passed_on(answer)),
             StatusCode::CONFLICT => Err(Refusals::conflict()),
-            // Ours is asked for by Basic; any other 401 is of the token.
-            StatusCode::UNAUTHORIZED if !asks_for_basic(&answer) => Err(refusals.invalid()),
+            // The token's: 401 is for the credentials of this resource server.
+            StatusCode::NOT_FOUND if is_of_the_token(&answer) => Err(refusals.invalid()),
             _ => Err(away(self.refused(PATH, &answer))),
         }
     }
@@ -101,12 +106,10 @@ fn charged(answer: &Response<Vec<u8>>) -> Charged {
     Charged { balance: read.ok().and_then(|read| read.balance) }
 }
 
-fn asks_for_basic(answer: &Response<Vec<u8>>) -> bool {
-    let challenges = answer.headers().get_all(WWW_AUTHENTICATE);
-    challenges.iter().any(|challenge| {
-        let scheme = challenge.as_bytes().get(..5);
-        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
-    })
+/// Whether the meter knows the path, and not the token.
+fn is_of_the_token(answer: &Response<Vec<u8>>) -> bool {
+    let problem = serde_json::from_slice::<Problem>(answer.body());
+    problem.is_ok_and(|problem| problem.code == codes::INVALID_TOKEN)
 }
 
 fn passed_on(answer: Response<Vec<u8>>) -> Refusal {

@@ -73,23 +73,23 @@ async fn payment_required_is_passed_on_as_it_came() {
 
 #[tokio::test]
 async fn other_answers_are_refusals_of_ours() {
-    let basic = [("WWW-Authenticate", "Basic realm=\"x\"")];
-    let bearer = [("WWW-Authenticate", "Bearer error=\"invalid_token\"")];
-    for (status, headers, reason) in [
-        (409, &[][..], Reason::Conflict),
-        (401, &bearer, Reason::Invalid),
-        (401, &[], Reason::Invalid),
-        (401, &basic, Reason::Unavailable),
-        (400, &[], Reason::Unavailable),
-        (404, &[], Reason::Unavailable),
-        (429, &[], Reason::Unavailable),
-        (500, &[], Reason::Unavailable),
-        (302, &[], Reason::Unavailable),
+    let of_the_token = r#"{"code":"invalid_token"}"#;
+    let elsewhere = r#"{"code":"not_found"}"#;
+    for (status, body, reason) in [
+        (409, "{}", Reason::Conflict),
+        (404, of_the_token, Reason::Invalid),
+        (404, elsewhere, Reason::Unavailable),
+        (404, "", Reason::Unavailable),
+        (401, of_the_token, Reason::Unavailable),
+        (400, "{}", Reason::Unavailable),
+        (429, "{}", Reason::Unavailable),
+        (500, "{}", Reason::Unavailable),
+        (302, "{}", Reason::Unavailable),
     ] {
-        let (api, principal) = charged_by((status, headers, "{}")).await;
+        let (api, principal) = charged_by((status, &[], body)).await;
         let operation = OperationId::of(&principal, "", "");
         let refusal = api.guard.charge(&principal, 1, &operation).await.unwrap_err();
-        assert_eq!(refusal.reason(), reason, "{status}");
+        assert_eq!(refusal.reason(), reason, "{status} {body}");
     }
     let (api, principal) = charged_by((503, &[("Retry-After", "3")], "")).await;
     let operation = OperationId::of(&principal, "", "");
