@@ -16,6 +16,7 @@ use crate::{
 };
 
 const PATH: &str = "/v1/meter/charge";
+const JSON: &str = "application/json";
 
 /// What one charge is known by: however often it is asked for, it is charged once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +89,12 @@ impl AuthServer {
         let token = principal.presented();
         let question = Question { token, cost, operation_id: operation.as_str() };
         let body = serde_json::to_vec(&question).map_err(|error| away(self.away(PATH, error)))?;
-        let answer = self.post(PATH, "application/json", body).await.map_err(away)?;
+        let answer = match self.post(PATH, JSON, body.clone()).await {
+            // It may have been charged, and only the answer was lost: the operation's name makes it safe to
+            // ask again, and else the client would pay for what it did not get.
+            Err(_) => self.post(PATH, JSON, body).await.map_err(away)?,
+            Ok(answer) => answer,
+        };
         match answer.status() {
             status if status.is_success() => Ok(charged(&answer)),
             StatusCode::PAYMENT_REQUIRED => Err(passed_on(answer)),

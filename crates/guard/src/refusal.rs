@@ -165,7 +165,7 @@ impl Refusals {
 
     /// The auth server cannot be asked.
     pub(crate) fn unavailable(retry_after: Duration) -> Refusal {
-        let detail = "The access token or API key cannot be checked at the moment.";
+        let detail = "The auth server cannot be asked at the moment. Try again.";
         let mut refusal = Refusal::new(Reason::Unavailable, codes::SERVICE_UNAVAILABLE, detail);
         // Up to the next second: who comes earlier is refused again.
         let seconds = retry_after.whole_seconds() + i64::from(retry_after.subsec_nanoseconds() > 0);

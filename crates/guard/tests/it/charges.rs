@@ -98,6 +98,22 @@ async fn other_answers_are_refusals_of_ours() {
 }
 
 #[tokio::test]
+async fn a_charge_whose_answer_was_lost_is_asked_for_once_more_by_the_same_name() {
+    let (api, principal) = charged_by((200, &[], r#"{"balance":4}"#)).await;
+    api.server.lose_one();
+    let operation = OperationId::of(&principal, "POST /notes", "1");
+    let charged = api.guard.charge(&principal, 1, &operation).await.unwrap();
+    assert_eq!(charged.balance, Some(4));
+    let asked = api.server.asked();
+    assert_eq!(asked.len(), 2);
+    assert_eq!(asked[0], asked[1]);
+    // What was answered, in whatever way, is not asked again.
+    api.server.answer(503, &[], "");
+    assert!(api.guard.charge(&principal, 1, &operation).await.is_err());
+    assert_eq!(api.server.count(), 1);
+}
+
+#[tokio::test]
 async fn nothing_is_served_that_cannot_be_charged() {
     let (api, principal) = charged_by((200, &[], "{}")).await;
     api.server.go_down();

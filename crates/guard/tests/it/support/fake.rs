@@ -23,6 +23,8 @@ struct State {
     /// Instead of everything else.
     instead: Option<Response<Vec<u8>>>,
     is_down: bool,
+    /// How many answers get lost on their way.
+    lost: usize,
     asked: Vec<Asked>,
     /// Answers wait for a permit.
     gate: Option<Arc<Semaphore>>,
@@ -71,6 +73,11 @@ impl Fake {
         let mut state = self.state();
         state.is_down = false;
         state.instead = None;
+    }
+
+    /// Loses the next answer.
+    pub(crate) fn lose_one(&self) {
+        self.state().lost = 1;
     }
 
     /// Answers everything alike.
@@ -149,12 +156,14 @@ impl Transport for Fake {
         // As of now: what happens while the answer is on its way changes it no more.
         let reply = Self::reply(&state, &asked);
         state.asked.push(asked);
+        let is_lost = state.lost > 0;
+        state.lost = state.lost.saturating_sub(1);
         let gate = state.gate.clone();
         Box::pin(async move {
             if let Some(gate) = gate {
                 gate.acquire().await.unwrap().forget();
             }
-            reply
+            if is_lost { Err(TransportError::new("connection reset")) } else { reply }
         })
     }
 }
