@@ -196,6 +196,44 @@ fn k6_an_actix_api_serves_whom_the_server_knows() {
     assert_eq!(api.read(&writer.secret).with_status(200).json(), json!([note]));
 }
 
+/// What a note that costs a credit is answered with, under this idempotency key.
+fn paid(api: &Api, key: &ApiKey, operation: &str) -> Answer {
+    let note = Request::post("/notes", &json!({ "text": "hello" })).bearer(&key.secret);
+    api.client().ask(&note.header("Idempotency-Key", operation))
+}
+
+#[test]
+fn q1_q2_an_axum_api_charges_and_passes_402_on() {
+    let (home, server, api) = an_api_serves_whom_the_server_knows("guarded_axum");
+    let mut client = server.client();
+    let agent = Agent::register(&mut client);
+    let writer = key(&mut client, &agent, &["api.read", "api.write"]);
+    let refused = paid(&api, &writer, "1").with_status(402);
+    assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+    let challenge = refused.header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("Payment id="), "{challenge}");
+    let told = refused.json();
+    assert_eq!(told["type"], "https://paymentauth.org/problems/payment-required");
+    assert_eq!((&told["required"], &told["balance"]), (&json!(1), &json!(0)));
+    assert_eq!(api.read(&writer.secret).with_status(200).json(), json!([]), "nothing was done");
+
+    home.run(&["credits", "grant", &agent.id, "2"]).succeeded();
+    let note = json!({ "by": agent.id, "text": "hello" });
+    assert_eq!(paid(&api, &writer, "1").with_status(201).json(), note);
+    assert_eq!(paid(&api, &writer, "1").with_status(200).json(), note, "charged once");
+    paid(&api, &writer, "2").with_status(201);
+    paid(&api, &writer, "3").with_status(402);
+    // Another agent's operation of the same name is another one.
+    let other = Agent::register(&mut client);
+    let other = key(&mut client, &other, &["api.write"]);
+    paid(&api, &other, "1").with_status(402);
+    // Refusals come in their order: 401, 403, 402.
+    let reader = key(&mut client, &agent, &["api.read"]);
+    paid(&api, &reader, "4").with_status(403);
+    client.ask(&agent.revocation(&writer)).with_status(200);
+    paid(&api, &writer, "1").with_status(401);
+}
+
 #[test]
 fn an_axum_api_outlives_the_server() {
     an_api_outlives_the_server("guarded_axum");
