@@ -1,7 +1,7 @@
 //! The client of the guard's own, before real sockets.
 
 use std::{
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener},
     sync::{Arc, mpsc},
     thread,
 };
@@ -13,6 +13,7 @@ use rustls::{
     crypto::ring::default_provider,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
+use tokio::net::TcpSocket;
 
 /// Serves connections one after the other with this answer, and tells what was asked.
 fn serve(answer: String, tls: Option<Arc<ServerConfig>>) -> (SocketAddr, mpsc::Receiver<String>) {
@@ -109,10 +110,10 @@ async fn without_tls_it_goes_to_loopback_only() {
 
 #[tokio::test]
 async fn nobody_there_is_an_error() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    assert!(TcpStream::connect(address).is_err());
+    // A port that is taken, so that no other test gets it, and at which nobody listens.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
     let error = get(&HttpsClient::new().unwrap(), &format!("http://{address}/")).await.unwrap_err();
     assert!(error.to_string().contains("refused"), "with its cause: {error}");
     let (address, _) = serve("no HTTP at all\r\n\r\n".to_owned(), None);
