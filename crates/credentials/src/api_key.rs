@@ -12,8 +12,6 @@ const HINT_CHARS: usize = 4;
 const NAME_CHARS: usize = 100;
 /// The most networks of one key.
 const MOST_NETWORKS: usize = 20;
-/// The longest and shortest prefix.
-const PREFIX_BYTES: std::ops::RangeInclusive<usize> = 2..=16;
 
 /// What API keys begin with, such as `sk_`: it tells a person, and a scanner of published code, what they
 /// have found.
@@ -38,9 +36,7 @@ impl KeyPrefix {
     /// # Errors
     /// [`InvalidPrefix`].
     pub fn parse(raw: &str) -> Result<Self, InvalidPrefix> {
-        let symbol = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        let fits = PREFIX_BYTES.contains(&raw.len()) && raw.bytes().all(symbol);
-        if fits && raw.ends_with('_') { Ok(Self(raw.to_owned())) } else { Err(InvalidPrefix) }
+        if opaque::is_prefix(raw) { Ok(Self(raw.to_owned())) } else { Err(InvalidPrefix) }
     }
 
     /// The prefix.
@@ -65,10 +61,7 @@ impl PlainApiKey {
     /// Reads a presented secret, which may begin with any prefix: keys outlive a change of the setting.
     /// `None` for any other shape or a wrong checksum: such a one was never issued.
     pub fn parse(presented: SecretString) -> Option<Self> {
-        let text = presented.expose_secret();
-        let prefix = text.get(..text.rfind('_')? + 1)?;
-        let known = KeyPrefix::parse(prefix).is_ok();
-        (known && opaque::is_well_formed(prefix, &presented)).then_some(Self(presented))
+        opaque::prefix_of(&presented).is_some().then_some(Self(presented))
     }
 
     /// The form in which it is stored.

@@ -1,1 +1,1 @@
-//! Programs that show how to embed Portcullis.
+//! Programs that show how to embed Portcullis, and how to protect an API with it.

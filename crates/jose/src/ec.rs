@@ -2,18 +2,15 @@
 
 use portcullis_tokens::{
     PublicJwk,
-    ports::{JoseError, KeyPair, Signer, Verifier},
+    ports::{JoseError, KeyPair, Signer},
 };
 use ring::{
     rand::SystemRandom,
-    signature::{
-        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
-        UnparsedPublicKey,
-    },
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
 };
 use zeroize::Zeroizing;
 
-use crate::{failed, from_member, to_member};
+use crate::{failed, to_member};
 
 const CURVE: &str = "P-256";
 
@@ -24,8 +21,6 @@ pub(crate) struct EcSigner {
     pair: EcdsaKeyPair,
     random: SystemRandom,
 }
-
-pub(crate) struct EcVerifier(UnparsedPublicKey<Vec<u8>>);
 
 pub(crate) fn generate() -> Result<KeyPair, JoseError> {
     let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
@@ -43,23 +38,9 @@ pub(crate) fn signer(private: &[u8]) -> Result<EcSigner, JoseError> {
     Ok(EcSigner { pair: load(private)?, random: SystemRandom::new() })
 }
 
-pub(crate) fn verifier(crv: &str, x: &str, y: &str) -> Result<EcVerifier, JoseError> {
-    if crv != CURVE {
-        return Err(failed("a public key on another curve"));
-    }
-    let point = [&[UNCOMPRESSED][..], &from_member(x)?, &from_member(y)?].concat();
-    Ok(EcVerifier(UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)))
-}
-
 impl Signer for EcSigner {
     fn sign(&self, input: &[u8]) -> Result<Vec<u8>, JoseError> {
         Ok(self.pair.sign(&self.random, input).map_err(failed)?.as_ref().to_vec())
-    }
-}
-
-impl Verifier for EcVerifier {
-    fn verify(&self, input: &[u8], signature: &[u8]) -> bool {
-        self.0.verify(input, signature).is_ok()
     }
 }
 

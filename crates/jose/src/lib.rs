@@ -47,12 +47,11 @@ impl Jose for Josekit {
     ) -> Result<Box<dyn Verifier>, JoseError> {
         match (algorithm, public) {
             (Algorithm::Rs256, PublicJwk::Rsa { n, e }) => Ok(Box::new(rsa::verifier(n, e)?)),
-            (Algorithm::Es256, PublicJwk::Ec { crv, x, y }) => {
-                Ok(Box::new(ec::verifier(crv, x, y)?))
-            }
-            (Algorithm::EdDsa, PublicJwk::Okp { crv, x }) => Ok(Box::new(ed::verifier(crv, x)?)),
-            (Algorithm::Rs256 | Algorithm::Es256 | Algorithm::EdDsa, _) => {
+            (Algorithm::Rs256, _) => {
                 Err(failed(format!("a public key of another kind than {}", algorithm.as_str())))
+            }
+            (Algorithm::Es256 | Algorithm::EdDsa, public) => {
+                portcullis_tokens::verifier(algorithm, public)
             }
             _ => Err(unknown(algorithm)),
         }
@@ -71,11 +70,6 @@ fn unknown(algorithm: Algorithm) -> JoseError {
 /// (RFC 7518 §6.2.1.2).
 fn to_member(octets: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(octets)
-}
-
-fn from_member(member: &str) -> Result<[u8; 32], JoseError> {
-    let octets = URL_SAFE_NO_PAD.decode(member).map_err(failed)?;
-    <[u8; 32]>::try_from(octets).map_err(|_| failed("a number of the public key is not 32 octets"))
 }
 
 #[cfg(test)]

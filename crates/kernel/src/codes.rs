@@ -73,3 +73,5 @@ pub const CLAIM_DENIED: &str = "claim_denied";
 pub const EMAIL_MISMATCH: &str = "email_mismatch";
 /// A registration for which no more codes are mailed.
 pub const CODES_EXHAUSTED: &str = "codes_exhausted";
+/// The token or key lacks a scope that the request needs (RFC 6750 §3.1).
+pub const INSUFFICIENT_SCOPE: &str = "insufficient_scope";

@@ -8,6 +8,8 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 const BODY_CHARS: usize = 43;
 /// Characters of the checksum: 62^6 is above 2^32.
 const CHECK_CHARS: usize = 6;
+/// The longest and shortest prefix.
+const PREFIX_BYTES: std::ops::RangeInclusive<usize> = 2..=16;
 
 /// A new secret: the prefix, 43 random base 62 characters and the checksum over both.
 ///
@@ -39,6 +41,21 @@ pub fn is_well_formed(prefix: &str, presented: &SecretString) -> bool {
     }
     let (before, check) = text.split_at(text.len() - CHECK_CHARS);
     checksum(before) == check
+}
+
+/// The prefix of a presented text that has the form of a secret, whichever it is: up to its last
+/// underscore. `None` for any other shape or a wrong checksum: such a one was never issued.
+pub fn prefix_of(presented: &SecretString) -> Option<&str> {
+    let text = presented.expose_secret();
+    let prefix = text.get(..text.rfind('_')? + 1)?;
+    (is_prefix(prefix) && is_well_formed(prefix, presented)).then_some(prefix)
+}
+
+/// Whether secrets may begin with this: 2 to 16 lower-case letters, digits or underscores, an underscore
+/// last.
+pub fn is_prefix(raw: &str) -> bool {
+    let symbol = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    PREFIX_BYTES.contains(&raw.len()) && raw.ends_with('_') && raw.bytes().all(symbol)
 }
 
 /// CRC-32 (ISO 3309) in base 62, six digits.
@@ -102,10 +119,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_prefix_of_a_secret_is_read_off_it() {
+        let entropy = Counting::default();
+        for prefix in ["sk_", "vj_live_", "a_"] {
+            let secret = generate(prefix, &entropy).unwrap();
+            assert_eq!(prefix_of(&secret), Some(prefix));
+            let text = secret.expose_secret();
+            assert_eq!(prefix_of(&format!("{text}0").into()), None);
+            assert_eq!(prefix_of(&format!("x{text}").into()), None);
+        }
+        for prefix in ["", "_", "SK_", "seventeen_letters_"] {
+            assert_eq!(prefix_of(&generate(prefix, &entropy).unwrap()), None, "{prefix}");
+        }
+    }
+
     proptest! {
         #[test]
         fn whatever_is_presented_is_judged(raw in any::<String>()) {
             prop_assert!(!check(&raw));
+            prop_assert!(prefix_of(&raw.as_str().into()).is_none());
             let prefixed = format!("uvt_{raw}");
             prop_assert!(!check(&prefixed));
         }

@@ -49,13 +49,18 @@ pub struct AccessClaims {
     pub nbf: Option<i64>,
 }
 
-/// Judges when a token is good, with the leeway.
-pub(crate) fn check_times(exp: i64, nbf: Option<i64>, now: Instant) -> Result<(), InvalidJwt> {
+/// Judges when a token is good, with a leeway in seconds.
+pub(crate) fn check_times(
+    exp: i64,
+    nbf: Option<i64>,
+    now: Instant,
+    leeway: i64,
+) -> Result<(), InvalidJwt> {
     let now = now.unix_timestamp();
-    if now >= exp.saturating_add(LEEWAY_SECONDS) {
+    if now >= exp.saturating_add(leeway) {
         return Err(InvalidJwt::Expired);
     }
-    if nbf.is_some_and(|nbf| now < nbf.saturating_sub(LEEWAY_SECONDS)) {
+    if nbf.is_some_and(|nbf| now < nbf.saturating_sub(leeway)) {
         return Err(InvalidJwt::Claims);
     }
     Ok(())
@@ -168,7 +173,7 @@ impl AccessTokenPolicy {
         if claims.iss != self.issuer || claims.aud != self.audience {
             return Err(InvalidJwt::Claims);
         }
-        check_times(claims.exp, claims.nbf, now)?;
+        check_times(claims.exp, claims.nbf, now, LEEWAY_SECONDS)?;
         claims.read().ok_or(InvalidJwt::Claims)
     }
 }

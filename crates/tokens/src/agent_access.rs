@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use time::Duration;
 
 use crate::{
-    Algorithm, InvalidJwt, IssuedAccessToken, KeyPurpose, KeySet, SignError,
+    Algorithm, InvalidJwt, IssuedAccessToken, KeyPurpose, KeySet, PublicKeySet, SignError,
+    access::{LEEWAY_SECONDS, check_times},
     jwt::{self, Unverified},
+    ports::Verifier,
 };
 
 /// What agents' access tokens say of their issuer and audience, and how long they live.
@@ -77,7 +79,7 @@ impl AgentToken {
     /// Until when the token could be accepted anywhere: how long it must be remembered once it is spent.
     /// An instance's clock may be behind by up to a minute.
     pub fn remembered_until(&self) -> Instant {
-        self.expires_at + Duration::seconds(crate::access::LEEWAY_SECONDS) + Duration::MINUTE
+        self.expires_at + Duration::seconds(LEEWAY_SECONDS) + Duration::MINUTE
     }
 }
 
@@ -142,12 +144,51 @@ impl AgentTokenPolicy {
     ) -> Result<AgentToken, InvalidJwt> {
         let unverified = Unverified::parse(token)?;
         let key = keys.verifying(KeyPurpose::Agents, unverified.kid(), now)?;
-        let claims: Claims =
-            unverified.verify(KeyPurpose::Agents, key.algorithm, key.verifier.as_ref())?;
+        let check = Check { issuer: &self.issuer, now, leeway: LEEWAY_SECONDS };
+        check.judge(&unverified, key.algorithm, key.verifier.as_ref())
+    }
+}
+
+impl PublicKeySet {
+    /// Checks a presented token as a service does that knows nothing of its issuer but this set: as
+    /// [`AgentTokenPolicy::verify`], with clocks that may be apart by `leeway`.
+    ///
+    /// # Errors
+    /// [`InvalidJwt`]; `UnknownKey` may pass when the set is fetched anew.
+    pub fn verify_agent_token(
+        &self,
+        token: &str,
+        issuer: &str,
+        now: Instant,
+        leeway: Duration,
+    ) -> Result<AgentToken, InvalidJwt> {
+        let unverified = Unverified::parse(token)?;
+        let (algorithm, verifier) = self.find(unverified.kid())?;
+        let check = Check { issuer, now, leeway: leeway.whole_seconds() };
+        check.judge(&unverified, algorithm, verifier)
+    }
+}
+
+/// What a token is held against, whoever asks.
+struct Check<'c> {
+    issuer: &'c str,
+    now: Instant,
+    /// In seconds.
+    leeway: i64,
+}
+
+impl Check<'_> {
+    fn judge(
+        &self,
+        token: &Unverified<'_>,
+        algorithm: Algorithm,
+        verifier: &dyn Verifier,
+    ) -> Result<AgentToken, InvalidJwt> {
+        let claims: Claims = token.verify(KeyPurpose::Agents, algorithm, verifier)?;
         if claims.iss != self.issuer || claims.client_id != claims.sub {
             return Err(InvalidJwt::Claims);
         }
-        crate::access::check_times(claims.exp, claims.nbf, now)?;
+        check_times(claims.exp, claims.nbf, self.now, self.leeway)?;
         claims.read().ok_or(InvalidJwt::Claims)
     }
 }

@@ -27,7 +27,7 @@ enum Imports {
 use Imports::{Anything, Only};
 
 /// The whole table. A crate that is not in it is an error, so a new crate gets its place here.
-const TABLE: [(&str, Imports); 22] = [
+const TABLE: [(&str, Imports); 23] = [
     (KERNEL, Only(&[])),
     ("portcullis-identity", Only(&[&[KERNEL]])),
     ("portcullis-credentials", Only(&[&[KERNEL]])),
@@ -44,6 +44,8 @@ const TABLE: [(&str, Imports); 22] = [
     ("portcullis-jose", Only(&[&[KERNEL, "portcullis-tokens"]])),
     ("portcullis-email-transports", Only(&[&[KERNEL, "portcullis-email"]])),
     ("portcullis-system", Only(&[&[KERNEL]])),
+    // For other services: of the server it knows the tokens, and the rest over the network.
+    ("portcullis-guard", Only(&[&[KERNEL, "portcullis-tokens"]])),
     // Not storage: a handler reaches it through a use case.
     ("portcullis-http", Only(&[&[KERNEL], &DOMAIN, &["portcullis-flows"]])),
     (

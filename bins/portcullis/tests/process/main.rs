@@ -19,6 +19,7 @@ mod crash;
 mod credits;
 mod dead_mails;
 mod first_start;
+mod guard;
 mod harness;
 mod hashing;
 mod hostile;
