@@ -5,7 +5,7 @@ use portcullis_kernel::{AgentId, Instant, Origin, StoreResult, UserId};
 use portcullis_storage::{StorageExt, UnitOfWork};
 
 use super::authenticate::hold_unchanged;
-use crate::{Engine, Fault, error::classify};
+use crate::{Engine, Fault, error::classify, registration::hold_registration};
 
 /// An agent that was just erased.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,7 @@ impl Engine {
         actor: Actor,
         origin: &Origin,
     ) -> Result<DeletedAgent, MissingAgent> {
-        let deleted = self.erase_held(actor, origin, |uow| uow.agents().lock(id))?;
+        let deleted = self.erase_held(id, actor, origin, |uow| uow.agents().lock(id))?;
         deleted.ok_or(MissingAgent::NotFound)
     }
 
@@ -70,18 +70,20 @@ impl Engine {
         origin: &Origin,
     ) -> Result<DeletedAgent, OwnAgentError> {
         let actor = Actor::Agent(agent.id);
-        let deleted = self.erase_held(actor, origin, |uow| hold_unchanged(uow, agent))?;
+        let deleted = self.erase_held(agent.id, actor, origin, |uow| hold_unchanged(uow, agent))?;
         deleted.ok_or(OwnAgentError::Gone)
     }
 
     fn erase_held(
         &self,
+        id: AgentId,
         actor: Actor,
         origin: &Origin,
         hold: impl Fn(&mut dyn UnitOfWork) -> StoreResult<Option<Agent>>,
     ) -> Result<Option<DeletedAgent>, Fault> {
         let now = self.now();
         self.storage.transact(|uow| {
+            hold_registration(uow, id)?;
             let Some(agent) = hold(uow)? else { return Ok(None) };
             self.tell_of_deletion(uow, &agent, origin, now)?;
             erase_agent(uow, agent.id)?;

@@ -2,6 +2,7 @@ use portcullis_audit::{Action, Actor};
 use portcullis_kernel::{AgentId, Instant, Origin};
 use portcullis_storage::{StorageExt, UnitOfWork};
 
+use super::hold_registration;
 use crate::{Engine, Fault, agents::erase_agent};
 
 /// Agents erased by one transaction, so that none holds locks for long.
@@ -30,9 +31,7 @@ impl Engine {
         id: AgentId,
         now: Instant,
     ) -> Result<bool, Fault> {
-        let Some(found) = uow.registrations().find_by_agent(id)? else { return Ok(false) };
-        // Held as whoever claims it holds it.
-        let Some(held) = uow.registrations().lock_by_claim(&found.claim)? else { return Ok(false) };
+        let Some(held) = hold_registration(uow, id)? else { return Ok(false) };
         let Some(agent) = uow.agents().lock(id)? else { return Ok(false) };
         if matches!(held.state, portcullis_registration::State::Claimed(_)) {
             return Ok(false);
