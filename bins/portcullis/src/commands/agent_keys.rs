@@ -5,7 +5,7 @@ use portcullis_flows::agents::{CreateKey, CreatedKey};
 use portcullis_kernel::{ApiKeyId, Cursor, ExposeSecret, Field, Instant, Origin, Page};
 use serde_json::{Value, json};
 
-use super::{Needs, given, keys::when, mistyped, users::print_json};
+use super::{Needs, given, keys::when, mistyped};
 use crate::{
     cli::{NewKey, OneAgent, Paging},
     output,
@@ -16,7 +16,7 @@ pub(super) fn list(one: &OneAgent, paging: &Paging, json: bool) -> Result<()> {
     let (page, now) = (paging.slice()?, engine.now());
     let agent = engine.find_agent(&one.agent.to_string())?.agent;
     let page = engine.list_api_keys(agent.id, &page)?;
-    if json { print_json(&page_json(&page, now)) } else { print_page(&page, now) }
+    if json { output::print_json(&page_json(&page, now)) } else { print_page(&page, now) }
 }
 
 pub(super) fn create(one: &OneAgent, key: NewKey, json: bool) -> Result<()> {
@@ -42,7 +42,7 @@ pub(super) fn create(one: &OneAgent, key: NewKey, json: bool) -> Result<()> {
         if let Value::Object(members) = &mut value {
             members.insert("api_key".to_owned(), secret.expose_secret().into());
         }
-        return print_json(&value);
+        return output::print_json(&value);
     }
     let until = key.expires_at.map_or_else(String::new, |end| format!(", until {}", when(end)));
     output::print(&format!("made {} for {}{until}; scopes: {}", key.id, key.agent, key.scopes))?;

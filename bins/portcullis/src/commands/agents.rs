@@ -9,7 +9,7 @@ use portcullis_identity::{Agent, AgentFilter, AgentStatus, EmailAddress};
 use portcullis_kernel::{Cursor, ExposeSecret, Field, Instant, Origin, Page, SecretString, UserId};
 use serde_json::{Value, json};
 
-use super::{Needs, agent_keys, given, keys::when, mistyped, users::print_json};
+use super::{Needs, agent_keys, given, keys::when, mistyped};
 use crate::{
     cli::{self, Agents, OneAgent},
     output,
@@ -36,13 +36,17 @@ pub(super) fn run(command: Agents) -> Result<()> {
                 owner: find_owner(&engine, owner.as_deref())?,
             };
             let page = engine.list_agents(&filter, &paging.slice()?)?;
-            if json { print_json(&page_json(&page)) } else { print_page(&page) }
+            if json { output::print_json(&page_json(&page)) } else { print_page(&page) }
         }
         Agents::Show { one, json } => {
             let engine = engine(&one.settings)?;
             let details = engine.find_agent(&one.agent.to_string())?;
             let now = engine.now();
-            if json { print_json(&details_json(&details, now)) } else { print(&details, now) }
+            if json {
+                output::print_json(&details_json(&details, now))
+            } else {
+                print(&details, now)
+            }
         }
         Agents::Suspend(one) => set_status(&one, AgentStatus::Suspended),
         Agents::Resume(one) => set_status(&one, AgentStatus::Active),
@@ -85,7 +89,7 @@ fn create(
     let RegisteredAgent { agent, recovery_key, .. } = made;
     let secret = recovery_key.into_secret();
     if json {
-        return print_json(&with_recovery_key(agent_json(&agent), &secret));
+        return output::print_json(&with_recovery_key(agent_json(&agent), &secret));
     }
     output::print(&format!("made {} ({})", agent.id, agent.name.as_str()))?;
     if let (true, Some(email)) = (mails, agent.shown_email()) {
@@ -110,7 +114,10 @@ fn reset_recovery_key(one: &OneAgent, json: bool) -> Result<()> {
     let key = engine.reset_recovery_key(one.agent, Actor::Operator, &Origin::local())?;
     let secret = key.into_secret();
     if json {
-        return print_json(&with_recovery_key(json!({ "id": one.agent.to_string() }), &secret));
+        return output::print_json(&with_recovery_key(
+            json!({ "id": one.agent.to_string() }),
+            &secret,
+        ));
     }
     output::print(&format!("{} has a new recovery key", one.agent))?;
     print_recovery_key(&secret)

@@ -8,7 +8,7 @@ use portcullis_flows::{
 use portcullis_kernel::{Origin, ResourceServerId};
 use serde_json::{Value, json};
 
-use super::{Needs, given, keys::when, mistyped, users::print_json};
+use super::{Needs, given, keys::when, mistyped};
 use crate::{
     cli::{self, Credits},
     output,
@@ -22,7 +22,7 @@ pub(super) fn run(command: Credits) -> Result<()> {
         }
         Credits::Show { settings, account, json } => {
             let shown = engine(&settings)?.show_credits(&account)?;
-            if json { print_json(&to_json(&shown)) } else { print(&shown) }
+            if json { output::print_json(&to_json(&shown)) } else { print(&shown) }
         }
         Credits::Refund { settings, server, operation, json } => {
             refund(&engine(&settings)?, server, &operation, json)
@@ -50,7 +50,9 @@ fn refund(engine: &Engine, server: ResourceServerId, operation: &str, json: bool
 fn tell(Given { account, credits, balance }: &Given, json: bool) -> Result<()> {
     if json {
         let account = account.to_string();
-        return print_json(&json!({ "account": account, "credited": credits, "balance": balance }));
+        return output::print_json(
+            &json!({ "account": account, "credited": credits, "balance": balance }),
+        );
     }
     output::print(&format!("{account} got {credits} credits and has {balance} now"))
 }

@@ -1,7 +1,6 @@
 use anyhow::{Result, bail};
 use serde_json::json;
 
-use super::users::print_json;
 use crate::{
     cli::Doctor,
     doctor::{Client, Finding, Level, examine},
@@ -13,7 +12,7 @@ pub(super) fn run(command: Doctor) -> Result<()> {
     let stumbles = findings.iter().filter(|found| found.level == Level::Stumble).count();
     if command.json {
         let all: Vec<_> = findings.iter().map(to_json).collect();
-        print_json(&json!({ "url": command.url, "stumbles": stumbles, "findings": all }))?;
+        output::print_json(&json!({ "url": command.url, "stumbles": stumbles, "findings": all }))?;
     } else {
         for Finding { level, place, text } in &findings {
             output::print(&format!("{:<8} {place}: {text}", level.as_str()))?;

@@ -5,7 +5,7 @@ use portcullis_identity::{EmailAddress, Invitation};
 use portcullis_kernel::{Cursor, ExposeSecret, Field, InvitationId, Origin, Page, PageRequest};
 use serde_json::{Value, json};
 
-use super::{Needs, keys::when, users::print_json};
+use super::{Needs, keys::when};
 use crate::{
     cli, output,
     settings::{Loaded, MailTransport, Problem, Problems},
@@ -33,7 +33,7 @@ pub(super) fn invite(settings: &cli::Settings, email: Option<String>, json: bool
     // A secret is letters, digits and an underscore.
     let link = format!("{public_url}/account/register?invitation={secret}");
     if json {
-        return print_json(&invited_json(&invited, &link));
+        return output::print_json(&invited_json(&invited, &link));
     }
     let Invitation { id, email, expires_at, .. } = &invited.invitation;
     let until = when(*expires_at);
@@ -50,7 +50,7 @@ pub(super) fn invite(settings: &cli::Settings, email: Option<String>, json: bool
 
 pub(super) fn list(settings: &cli::Settings, page: &PageRequest, json: bool) -> Result<()> {
     let page = super::engine(settings, &Needs::Rows)?.list_invitations(page)?;
-    if json { print_json(&page_json(&page)) } else { print_page(&page) }
+    if json { output::print_json(&page_json(&page)) } else { print_page(&page) }
 }
 
 pub(super) fn withdraw(settings: &cli::Settings, id: InvitationId) -> Result<()> {

@@ -8,7 +8,7 @@ use portcullis_identity::ResourceServer;
 use portcullis_kernel::{ExposeSecret, Field, Origin, Scopes};
 use serde_json::{Value, json};
 
-use super::{Needs, given, keys::when, mistyped, users::print_json};
+use super::{Needs, given, keys::when, mistyped};
 use crate::{
     cli::{self, Resources},
     output,
@@ -52,7 +52,7 @@ fn add(engine: &Engine, input: AddServer, json: bool) -> Result<()> {
         if let Value::Object(members) = &mut value {
             members.insert("secret".to_owned(), secret.expose_secret().into());
         }
-        return print_json(&value);
+        return output::print_json(&value);
     }
     output::print(&format!("added {} ({}); scopes: {}", server.id, server.name, server.scopes))?;
     output::print(secret.expose_secret())?;
@@ -76,7 +76,7 @@ fn list(engine: &Engine, json: bool) -> Result<()> {
     let servers = engine.list_servers()?;
     if json {
         let servers: Vec<_> = servers.iter().map(to_json).collect();
-        return print_json(&json!({ "resource_servers": servers }));
+        return output::print_json(&json!({ "resource_servers": servers }));
     }
     if servers.is_empty() {
         return output::print("no resource servers");

@@ -39,11 +39,11 @@ pub(super) fn run(command: Users) -> Result<()> {
             let email_contains = email.map(|text| EmailAddress::fold(&text));
             let filter = UserFilter { email_contains, role, status };
             let page = engine(&settings)?.list_users(&filter, &paging.into())?;
-            if json { print_json(&page_json(&page)) } else { print_page(&page) }
+            if json { output::print_json(&page_json(&page)) } else { print_page(&page) }
         }
         Users::Show { settings, user, json } => {
             let details = engine(&settings)?.show_user(&user)?;
-            if json { print_json(&details_json(&details)) } else { print_details(&details) }
+            if json { output::print_json(&details_json(&details)) } else { print_details(&details) }
         }
         Users::SetRole { settings, user, role } => {
             let engine = engine(&settings)?;
@@ -118,10 +118,6 @@ fn read_password() -> Result<SecretString> {
         return Err(anyhow!("there is no password on standard input"));
     }
     Ok(line.into())
-}
-
-pub(super) fn print_json(value: &Value) -> Result<()> {
-    output::print(&serde_json::to_string_pretty(value)?)
 }
 
 fn print_page(page: &Page<User>) -> Result<()> {

@@ -50,7 +50,9 @@ fn p7_100_parallel_sign_ins_starve_nobody(home: &mut Home) {
     assert!(worst < Duration::from_secs(1), "the key set took {worst:?}");
     // The requirement is one of the server as it is shipped; a debug build may be slower.
     assert!(cfg!(debug_assertions) || p99 < KEY_SET_P99, "p99 of the key set is {p99:?}");
-    let peak = server.memory_kib("VmHWM");
+    // Nor is its code, several times that of the shipped one, part of what is granted.
+    let code = if cfg!(debug_assertions) { server.memory_kib("RssFile") } else { 0 };
+    let peak = server.memory_kib("VmHWM") - code;
     eprintln!(
         "{signed_in} of 100 signed in; key set: {} answers, p99 {p99:?}, worst {worst:?}; \
          peak memory {peak} KiB of {}",

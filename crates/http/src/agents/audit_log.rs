@@ -8,7 +8,6 @@ use super::{
     answers::{Authenticated, Limited},
     as_named_agent,
     body::AgentError,
-    slice_in_query,
 };
 use crate::kit::{Answer, Call, Refusal, Routes, seconds};
 
@@ -139,7 +138,7 @@ impl From<Page<AuditEvent>> for AgentEventsBody {
 async fn list_agent_events(call: Call) -> Answer {
     let mut query = call.query();
     let page = as_named_agent(&call, move |engine, caller, _| {
-        let slice = slice_in_query(&mut query).check().map_err(Refusal::of)?;
+        let slice = query.slice().check().map_err(Refusal::of)?;
         engine.list_agent_events(caller.agent.id, &slice).map_err(Refusal::of)
     })
     .await?;

@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 use super::{
     answers::Limited,
     body::{AgentError, ProfileBody},
-    slice_in_query,
 };
 use crate::kit::{Answer, Call, Refusal, Routes};
 
@@ -52,7 +51,7 @@ impl From<Page<Agent>> for DirectoryBody {
 async fn list_public_agents(call: Call) -> Answer {
     call.limit(LimitClass::AgentAnonymous).await?;
     let mut query = call.query();
-    let input = DirectoryInput { q: query.take("q"), slice: slice_in_query(&mut query) };
+    let input = DirectoryInput { q: query.take("q"), slice: query.slice() };
     let (text, slice) = input.check().map_err(Refusal::of)?;
     let page = call.hop(move |engine, _| engine.list_directory(text.as_deref(), &slice)).await?;
     Ok(HttpResponse::Ok().json(DirectoryBody::from(page.map_err(Refusal::of)?)))

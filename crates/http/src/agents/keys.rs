@@ -13,7 +13,6 @@ use super::{
     answers::{Authenticated, Limited, Reads},
     as_named_agent,
     body::AgentError,
-    slice_in_query,
 };
 use crate::kit::{Answer, Call, JsonBody, Refusal, Routes, seconds};
 
@@ -191,7 +190,7 @@ pub(crate) fn key_in(body: &mut JsonBody) -> CreateKey {
 async fn list_api_keys(call: Call) -> Answer {
     let mut query = call.query();
     let page = as_named_agent(&call, move |engine, caller, _| {
-        let slice = slice_in_query(&mut query).check().map_err(Refusal::of)?;
+        let slice = query.slice().check().map_err(Refusal::of)?;
         engine.list_api_keys(caller.agent.id, &slice).map_err(Refusal::of)
     })
     .await?;

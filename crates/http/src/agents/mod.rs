@@ -15,12 +15,12 @@ mod verify_email;
 
 use portcullis_flows::{
     Engine,
-    agents::{AgentCaller, AgentLimit, SliceInput, authorize_agent},
+    agents::{AgentCaller, AgentLimit, authorize_agent},
 };
 use portcullis_identity::Agent;
 use portcullis_kernel::Origin;
 
-use crate::kit::{Call, Query, Refusal, Routes};
+use crate::kit::{Call, Refusal, Routes};
 
 /// The segment of a path that names an agent.
 const AGENT: &str = "agent_id";
@@ -65,9 +65,4 @@ async fn as_named_owner<T: Send + 'static>(
         work(engine, agent, origin)
     })
     .await
-}
-
-/// Which part of a list the query asks for.
-pub(crate) fn slice_in_query(query: &mut Query) -> SliceInput {
-    SliceInput { limit: query.take("limit"), cursor: query.take("cursor") }
 }

@@ -1,9 +1,9 @@
+use actix_web::HttpResponse;
 use portcullis_credits::{Entry, Ledger, Note, OperationId, Reason};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::body::{CreditsProblem, fresh};
-use crate::kit::{Answer, Call, Refusal, Routes, epoch_millis};
+use crate::kit::{Answer, Call, Problem, Refusal, Routes, epoch_millis};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_balance, balance);
@@ -89,17 +89,17 @@ impl From<Ledger> for BalanceBody {
     security(("access_token" = []), ("agent_token" = []), ("bearer_key" = [])),
     responses(
         (status = 200, description = "The balance.", body = BalanceBody),
-        (status = 401, description = "`unauthorized`", body = CreditsProblem,
+        (status = 401, description = "`unauthorized`", body = Problem,
             content_type = "application/problem+json"),
         (status = 403, description = "`forbidden`: the API key is not for this network.",
-            body = CreditsProblem, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = CreditsProblem,
+            body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`", body = Problem,
             content_type = "application/problem+json"),
-        (status = 503, description = "`service_unavailable`", body = CreditsProblem,
+        (status = 503, description = "`service_unavailable`", body = Problem,
             content_type = "application/problem+json"),
     ))]
 async fn balance(call: Call) -> Answer {
     let told =
         call.as_holder(|engine, holder, _| engine.ledger(holder.account()).map_err(Refusal::of));
-    Ok(fresh(&BalanceBody::from(told.await?)))
+    Ok(HttpResponse::Ok().json(BalanceBody::from(told.await?)))
 }

@@ -1,28 +1,7 @@
 //! What the routes of this surface answer alike.
 
-use actix_web::{HttpResponse, http::header::CACHE_CONTROL};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-/// An error of this surface (RFC 9457).
-#[derive(Serialize, ToSchema)]
-pub(super) struct CreditsProblem {
-    #[schema(example = "about:blank")]
-    r#type: String,
-    #[schema(example = "Bad Request")]
-    title: String,
-    #[schema(example = 400)]
-    status: u16,
-    /// For people.
-    #[schema(example = "cost must be 1 to 1000000.")]
-    detail: String,
-    /// Stable.
-    #[schema(example = "invalid_request")]
-    code: String,
-    /// The same as `code`.
-    #[schema(example = "invalid_request")]
-    error: String,
-}
 
 /// A charge that the balance does not cover.
 #[derive(Serialize, ToSchema)]
@@ -52,9 +31,4 @@ pub(super) struct PaymentProblem {
     /// The same as `code`.
     #[schema(example = "payment_required")]
     error: String,
-}
-
-/// An answer that no cache keeps: a balance is old at once.
-pub(super) fn fresh(body: &impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
 }

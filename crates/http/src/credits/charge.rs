@@ -1,11 +1,12 @@
+use actix_web::HttpResponse;
 use portcullis_flows::credits::{ChargeError, ChargeInput, Charged};
 use portcullis_kernel::codes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::body::{CreditsProblem, PaymentProblem, fresh};
+use super::body::PaymentProblem;
 use crate::{
-    kit::{Answer, Call, JsonBody, Refusal, Routes},
+    kit::{Answer, Call, JsonBody, Problem, ProblemReads, Refusal, Routes},
     oauth::as_server,
 };
 
@@ -52,26 +53,19 @@ impl From<Charged> for ChargedBody {
     security(("resource_server" = [])),
     responses(
         (status = 200, description = "It is charged, once.", body = ChargedBody),
-        (status = 400, description = "`invalid_request`", body = CreditsProblem,
+        (status = 400, description = "`invalid_request`", body = Problem,
             content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`: the resource server's own credential.",
-            body = CreditsProblem, content_type = "application/problem+json"),
+            body = Problem, content_type = "application/problem+json"),
         (status = 402, description = "`payment_required`: the balance does not cover it. \
             `WWW-Authenticate: Payment` says what is to be paid, and where.", body = PaymentProblem,
             content_type = "application/problem+json"),
         (status = 404, description = "`invalid_token`: the token is unknown, dead, or none that the \
-            resource server may see; its caller is to be answered with 401.", body = CreditsProblem,
+            resource server may see; its caller is to be answered with 401.", body = Problem,
             content_type = "application/problem+json"),
         (status = 409, description = "`conflict`: `operation_id` was used for another charge.",
-            body = CreditsProblem, content_type = "application/problem+json"),
-        (status = 413, description = "`payload_too_large`", body = CreditsProblem,
-            content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported_media_type`", body = CreditsProblem,
-            content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = CreditsProblem,
-            content_type = "application/problem+json"),
-        (status = 503, description = "`service_unavailable`", body = CreditsProblem,
-            content_type = "application/problem+json"),
+            body = Problem, content_type = "application/problem+json"),
+        ProblemReads,
     ))]
 async fn charge(mut call: Call) -> Answer {
     let bytes = call.bytes_before_server().await?;
@@ -86,7 +80,7 @@ async fn charge(mut call: Call) -> Answer {
         }
         refusal
     })?;
-    Ok(fresh(&ChargedBody::from(charged)))
+    Ok(HttpResponse::Ok().json(ChargedBody::from(charged)))
 }
 
 fn charge_in(bytes: &[u8]) -> Result<ChargeInput, Refusal> {

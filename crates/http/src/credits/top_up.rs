@@ -1,11 +1,10 @@
-use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, http::StatusCode};
 use portcullis_flows::credits::{Given, PresentedDelivery, TopUpInput, WebhookError};
 use portcullis_kernel::{Field, codes};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::body::{CreditsProblem, fresh};
-use crate::kit::{Answer, Call, JsonBody, Refusal, Routes};
+use crate::kit::{Answer, Call, JsonBody, Problem, ProblemReads, Refusal, Routes};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_top_up, top_up);
@@ -67,24 +66,17 @@ impl From<Given> for ToppedUpBody {
     security(("webhook" = [])),
     responses(
         (status = 200, description = "It is recorded, once.", body = ToppedUpBody),
-        (status = 400, description = "`invalid_request`", body = CreditsProblem,
+        (status = 400, description = "`invalid_request`", body = Problem,
             content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`: not signed by the secret of this endpoint, or too \
-            long ago.", body = CreditsProblem, content_type = "application/problem+json"),
+            long ago.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: no such user or agent; or no top-ups are heard, since \
-            the operator set no secret.", body = CreditsProblem,
+            the operator set no secret.", body = Problem,
             content_type = "application/problem+json"),
         (status = 409, description = "`conflict`: `webhook-id` was used for another top-up, or the account \
-            would have more than 1,000,000,000,000,000 credits.", body = CreditsProblem,
+            would have more than 1,000,000,000,000,000 credits.", body = Problem,
             content_type = "application/problem+json"),
-        (status = 413, description = "`payload_too_large`", body = CreditsProblem,
-            content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported_media_type`", body = CreditsProblem,
-            content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = CreditsProblem,
-            content_type = "application/problem+json"),
-        (status = 503, description = "`service_unavailable`", body = CreditsProblem,
-            content_type = "application/problem+json"),
+        ProblemReads,
     ))]
 async fn top_up(mut call: Call) -> Answer {
     if !call.engine().hears_top_ups() {
@@ -103,7 +95,7 @@ async fn top_up(mut call: Call) -> Answer {
     match done.await? {
         Ok((standing, given)) => {
             call.show(standing);
-            Ok(fresh(&ToppedUpBody::from(given?)))
+            Ok(HttpResponse::Ok().json(ToppedUpBody::from(given?)))
         }
         Err(WebhookError::Limit(error)) => Err(call.limited(error)),
         Err(WebhookError::Refused(standing)) => {

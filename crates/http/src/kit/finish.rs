@@ -79,7 +79,7 @@ pub async fn finish<B: MessageBody + 'static>(
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let headers = response.headers_mut();
-    set_headers(headers, envelope, &context.origin, &state);
+    set_headers(headers, &context.origin, &state);
     set_page_headers(headers);
     for cookie in context.cookies.take() {
         headers.append(header::SET_COOKIE, cookie);
@@ -167,7 +167,7 @@ fn challenges(refusal: &Refusal, origin: &str) -> Vec<String> {
     }
 }
 
-fn set_headers(headers: &mut HeaderMap, envelope: Envelope, origin: &Origin, state: &AppState) {
+fn set_headers(headers: &mut HeaderMap, origin: &Origin, state: &AppState) {
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -179,7 +179,8 @@ fn set_headers(headers: &mut HeaderMap, envelope: Envelope, origin: &Origin, sta
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    if envelope != Envelope::Problem && !headers.contains_key(header::CACHE_CONTROL) {
+    // What may be kept says so itself.
+    if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }

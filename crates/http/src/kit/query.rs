@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use portcullis_flows::agents::SliceInput;
 use portcullis_kernel::Field;
 
 /// The parameters of a query string, each taken out as the field that a flow judges. Those that no
@@ -26,6 +27,11 @@ impl Query {
     /// A parameter, by its name.
     pub(crate) fn take(&mut self, name: &str) -> Field<String> {
         self.0.remove(name).unwrap_or_default()
+    }
+
+    /// Which part of a list is asked for.
+    pub(crate) fn slice(&mut self) -> SliceInput {
+        SliceInput { limit: self.take("limit"), cursor: self.take("cursor") }
     }
 }
 

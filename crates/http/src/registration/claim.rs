@@ -1,3 +1,4 @@
+use actix_web::HttpResponse;
 use portcullis_flows::{
     LimitClass,
     registration::{ClaimInput, CompleteInput, CompletedClaim, StartedClaim},
@@ -6,8 +7,8 @@ use portcullis_kernel::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::body::{CredentialTypeBody, Problem, Reads, answer, names};
-use crate::kit::{Answer, Call, Refusal, Routes, epoch_millis};
+use super::body::{CredentialTypeBody, names};
+use crate::kit::{Answer, Call, Problem, ProblemReads, Refusal, Routes, epoch_millis};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_start_claim, start_claim);
@@ -109,7 +110,7 @@ impl From<CompletedClaim> for CompletedClaimBody {
         (status = 409, description = "`already_claimed`; `email_mismatch`: it was made for another address; \
             `codes_exhausted`",
             body = Problem, content_type = "application/problem+json"),
-        Reads,
+        ProblemReads,
     ))]
 async fn start_claim(mut call: Call) -> Answer {
     call.limit(LimitClass::AgentRegistration).await?;
@@ -117,7 +118,7 @@ async fn start_claim(mut call: Call) -> Answer {
     let input = ClaimInput { token: body.secret("claim_token"), email: body.string("email") };
     let start = call.engine().check_start_claim(input).map_err(Refusal::of)?;
     let started = call.hop(move |engine, origin| engine.start_claim(&start, origin)).await?;
-    Ok(answer(&StartedClaimBody::from(started.map_err(Refusal::of)?)))
+    Ok(HttpResponse::Ok().json(StartedClaimBody::from(started.map_err(Refusal::of)?)))
 }
 
 /// Hands the agent to the person who read the code to it. The key that it had dies as the new one is made.
@@ -137,7 +138,7 @@ async fn start_claim(mut call: Call) -> Answer {
             body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`already_claimed`",
             body = Problem, content_type = "application/problem+json"),
-        Reads,
+        ProblemReads,
     ))]
 async fn complete_claim(mut call: Call) -> Answer {
     call.limit(LimitClass::AgentRegistration).await?;
@@ -146,5 +147,5 @@ async fn complete_claim(mut call: Call) -> Answer {
     let complete = input.check().map_err(Refusal::of)?;
     let claimed = call.hop(move |engine, origin| engine.complete_claim(&complete, origin)).await?;
     let claimed = claimed.map_err(|error| Refusal::of_limited(error, call.engine().now()))?;
-    Ok(answer(&CompletedClaimBody::from(claimed)))
+    Ok(HttpResponse::Ok().json(CompletedClaimBody::from(claimed)))
 }

@@ -1,9 +1,9 @@
+use actix_web::HttpResponse;
 use portcullis_flows::LimitClass;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::body::{Problem, Reads, answer};
-use crate::kit::{Answer, Call, Refusal, Routes};
+use crate::kit::{Answer, Call, Problem, ProblemReads, Refusal, Routes};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_revoke_registered, revoke_registered);
@@ -30,13 +30,13 @@ struct RevokedBody {
             body = RevokedBody),
         (status = 401, description = "`unauthorized`: neither a token of a provider nor a live credential.",
             body = Problem, content_type = "application/problem+json"),
-        Reads,
+        ProblemReads,
     ))]
 async fn revoke_registered(mut call: Call) -> Answer {
     call.limit(LimitClass::AgentRegistration).await?;
     if call.has_event_token() {
         call.event_token().await?;
-        return Ok(answer(&RevokedBody { revoked: true }));
+        return Ok(HttpResponse::Ok().json(RevokedBody { revoked: true }));
     }
     let presented = call.bearer();
     let sent = presented.is_some();
@@ -47,5 +47,5 @@ async fn revoke_registered(mut call: Call) -> Answer {
         refusal.token_refused = sent;
         refusal
     })?;
-    Ok(answer(&RevokedBody { revoked: true }))
+    Ok(HttpResponse::Ok().json(RevokedBody { revoked: true }))
 }

@@ -1,3 +1,4 @@
+use actix_web::HttpResponse;
 use portcullis_flows::{
     LimitClass,
     registration::{SignUpInput, SignedUp},
@@ -7,8 +8,8 @@ use portcullis_registration::RegistrationKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::body::{CredentialTypeBody, Problem, Reads, answer, names};
-use crate::kit::{Answer, Call, Refusal, Routes, epoch_millis};
+use super::body::{CredentialTypeBody, names};
+use crate::kit::{Answer, Call, Problem, ProblemReads, Refusal, Routes, epoch_millis};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_sign_up_agent, sign_up_agent);
@@ -112,7 +113,7 @@ impl SignedUpBody {
         (status = 400, description = "`invalid_request`, `unsupported_type`, `unsupported_assertion_type`, \
             `unsupported_credential_type` or `invalid_email`",
             body = Problem, content_type = "application/problem+json"),
-        Reads,
+        ProblemReads,
     ))]
 async fn sign_up_agent(mut call: Call) -> Answer {
     call.limit(LimitClass::AgentRegistration).await?;
@@ -129,5 +130,5 @@ async fn sign_up_agent(mut call: Call) -> Answer {
     let made = made.map_err(|error| Refusal::of_limited(error, call.engine().now()))?;
     call.show(made.standing);
     let scopes = &call.engine().options().agent_registration.post_claim_scopes;
-    Ok(answer(&SignedUpBody::of(made, scopes, |path| call.url(path))))
+    Ok(HttpResponse::Ok().json(SignedUpBody::of(made, scopes, |path| call.url(path))))
 }

@@ -9,10 +9,7 @@ use portcullis_kernel::Origin;
 
 use self::body::{OwnedAgentDetailsBody, OwnedAgentsBody};
 use super::body::PeopleError;
-use crate::{
-    agents::slice_in_query,
-    kit::{Answer, Call, Refusal, Routes},
-};
+use crate::kit::{Answer, Call, Refusal, Routes};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_list_owned_agents, list_owned_agents);
@@ -52,7 +49,7 @@ async fn list_owned_agents(call: Call) -> Answer {
     let mut query = call.query();
     let page = call
         .as_user(move |engine, caller, _| {
-            let slice = slice_in_query(&mut query).check_owned().map_err(Refusal::of)?;
+            let slice = query.slice().check_owned().map_err(Refusal::of)?;
             engine.list_owned_agents(&caller, &slice).map_err(Refusal::of)
         })
         .await?;

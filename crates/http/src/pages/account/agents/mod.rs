@@ -14,10 +14,7 @@ use portcullis_kernel::{AgentId, Cursor};
 
 use self::show::{ShownAgent, ShownDetails};
 use super::view;
-use crate::{
-    agents::slice_in_query,
-    kit::{ACCOUNT, Answer, Filled, Owner, PageCall, Reads, Refusal, Routes, go},
-};
+use crate::kit::{ACCOUNT, Answer, Filled, Owner, PageCall, Reads, Refusal, Routes, go};
 
 const AGENTS: &str = "/account/agents";
 const ONE: &str = "agent.html";
@@ -46,7 +43,7 @@ pub(super) fn mount(routes: &mut Routes) {
 async fn show_my_agents(page: PageCall) -> Answer {
     let Some(owner) = page.owner().await? else { return Ok(go(ACCOUNT)) };
     let context = view::of(&page, &owner);
-    let slice = slice_in_query(&mut page.call.query()).check_owned().map_err(Refusal::of)?;
+    let slice = page.call.query().slice().check_owned().map_err(Refusal::of)?;
     let listed =
         page.call.hop(move |engine, _| engine.list_owned_agents(&owner.caller, &slice)).await?;
     let listed = listed.map_err(Refusal::of)?;
