@@ -16,6 +16,7 @@ mod scope;
 mod secret;
 mod store;
 mod time;
+pub mod words;
 
 pub use alarm::{Alarm, causes};
 pub use entropy::{Entropy, EntropyError};

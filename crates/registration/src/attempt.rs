@@ -23,9 +23,14 @@ pub struct ClaimAttempt {
 }
 
 impl ClaimAttempt {
+    /// Whether its asker goes on with it; that there is no code is told to nobody.
+    pub fn stands(&self, most_tries: u32, now: Instant) -> bool {
+        self.tries < most_tries && now < self.expires_at
+    }
+
     /// Whether there is a code, and it may still be tried.
     pub fn is_alive(&self, most_tries: u32, now: Instant) -> bool {
-        self.code.is_some() && self.tries < most_tries && now < self.expires_at
+        self.code.is_some() && self.stands(most_tries, now)
     }
 
     /// What a code of this attempt is bound to: the attempt and its address (ASVS 6.6.2).
@@ -60,7 +65,10 @@ mod tests {
         assert!(alive.is_alive(5, at(599)) && !alive.is_alive(5, at(600)));
         assert!(ClaimAttempt { tries: 4, ..alive.clone() }.is_alive(5, at(0)));
         assert!(!ClaimAttempt { tries: 5, ..alive.clone() }.is_alive(5, at(0)));
-        assert!(!ClaimAttempt { code: None, ..alive }.is_alive(5, at(0)));
+        assert!(!ClaimAttempt { tries: 5, ..alive.clone() }.stands(5, at(0)));
+        let codeless = ClaimAttempt { code: None, ..alive };
+        assert!(!codeless.is_alive(5, at(0)));
+        assert!(codeless.stands(5, at(599)) && !codeless.stands(5, at(600)));
     }
 
     #[test]

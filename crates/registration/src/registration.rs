@@ -90,11 +90,6 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Whether it may still be claimed.
-    pub fn is_open(&self, now: Instant) -> bool {
-        self.state == State::Open && now < self.expires_at
-    }
-
     /// Whether a person with this canonical address may claim it.
     pub fn admits(&self, canonical: &str) -> bool {
         self.kind.address().is_none_or(|address| address == canonical)
@@ -136,8 +131,5 @@ mod tests {
         let address = "jane@example.com".to_owned();
         let hers = Registration { kind: RegistrationKind::Email { address }, ..anyone };
         assert!(hers.admits("jane@example.com") && !hers.admits("joe@example.com"));
-        assert!(hers.is_open(at(86_399)) && !hers.is_open(at(86_400)));
-        assert!(!Registration { state: State::Denied(at(1)), ..hers.clone() }.is_open(at(2)));
-        assert!(!Registration { state: State::Claimed(at(1)), ..hers }.is_open(at(2)));
     }
 }

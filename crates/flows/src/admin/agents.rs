@@ -9,6 +9,7 @@ use crate::{
     Engine, Fault, Invalid,
     agents::{AgentRegistration, MissingAgent, RegisteredAgent},
     error::classify,
+    registration::hold_registration,
     rows::MOST_ROWS,
 };
 
@@ -37,6 +38,29 @@ pub enum CreateAgentError {
 }
 
 classify!(CreateAgentError { Self::NoOwner => (InvalidInput, VALIDATION_ERROR), } via { Fault });
+
+/// Why an agent got no other recovery key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResetRecoveryError {
+    /// There is none.
+    #[error("No such agent.")]
+    NotFound,
+    /// It signed itself up, and so never has one.
+    #[error(
+        "This agent signed itself up and has no recovery key: its owner makes keys for it, and while \
+         it has none, it may sign up again."
+    )]
+    SignedUp,
+    /// A fault of this side.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+classify!(ResetRecoveryError {
+    Self::NotFound => (NotFound, NOT_FOUND),
+    Self::SignedUp => (Conflict, CONFLICT),
+} via { Fault });
 
 /// Which agents are to be listed, as it came in.
 #[derive(Clone, Debug, Default)]
@@ -156,27 +180,32 @@ impl Engine {
     /// address that it may have asked for.
     ///
     /// # Errors
-    /// [`MissingAgent::NotFound`].
+    /// [`ResetRecoveryError`].
     pub fn reset_recovery_key(
         &self,
         id: AgentId,
         actor: Actor,
         origin: &Origin,
-    ) -> Result<PlainRecoveryKey, MissingAgent> {
+    ) -> Result<PlainRecoveryKey, ResetRecoveryError> {
         let now = self.now();
         let key = PlainRecoveryKey::generate(self.entropy.as_ref()).map_err(Fault::from)?;
         let event = self.event(Action::RecoveryKeyReset, actor, origin, now);
         let event = event.map_err(Fault::from)?.about_agent(id);
-        let found = self.storage.transact(|uow| -> Result<bool, Fault> {
-            let Some(mut agent) = uow.agents().lock(id)? else { return Ok(false) };
+        let reset = self.storage.transact(|uow| -> Result<_, Fault> {
+            if hold_registration(uow, id)?.is_some() {
+                return Ok(Err(ResetRecoveryError::SignedUp));
+            }
+            let Some(mut agent) = uow.agents().lock(id)? else {
+                return Ok(Err(ResetRecoveryError::NotFound));
+            };
             agent.recovery = Some(key.digest());
             // As after a recovery: whoever had the old key may have asked for another address.
             agent.pending_email = None;
             uow.agents().update(&agent)?;
             uow.agent_tokens().remove_open(id)?;
             uow.audit().append(&event)?;
-            Ok(true)
+            Ok(Ok(()))
         })?;
-        if found { Ok(key) } else { Err(MissingAgent::NotFound) }
+        reset.map(|()| key)
     }
 }

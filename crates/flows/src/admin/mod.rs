@@ -7,7 +7,7 @@ mod input;
 mod invite;
 mod users;
 
-pub use agents::{AgentDetails, CreateAgentError, ListAgents};
+pub use agents::{AgentDetails, CreateAgentError, ListAgents, ResetRecoveryError};
 pub use authorize::{AuthorizeError, authorize_admin};
 pub use create::{CreateUser, CreateUserError};
 pub use input::{ListInput, ListUsers, SetRole};

@@ -131,6 +131,7 @@ pub(crate) fn disown_agents(
     now: Instant,
 ) -> Result<(), Fault> {
     for agent in uow.agents().list_owned(owner)? {
+        hold_registration(uow, agent.id)?;
         let held = uow.agents().lock(agent.id)?;
         let Some(agent) = held.filter(|agent| agent.owner == Some(owner)) else { continue };
         strip_agent(uow, agent.clone(), now)?;
@@ -140,7 +141,8 @@ pub(crate) fn disown_agents(
     Ok(())
 }
 
-/// Takes from a [locked](portcullis_storage::AgentRepository::lock) agent its owner and every credential.
+/// Takes from a [locked](portcullis_storage::AgentRepository::lock) agent its owner and every credential,
+/// and how it signed itself up, which names its person's address.
 pub(crate) fn strip_agent(
     uow: &mut dyn UnitOfWork,
     mut agent: Agent,
@@ -153,6 +155,9 @@ pub(crate) fn strip_agent(
     // Nobody is left who could take it out of the directory.
     agent.profile.visibility = Visibility::Private;
     uow.agents().update(&agent)?;
+    if let Some(registration) = uow.registrations().find_by_agent(agent.id)? {
+        uow.registrations().remove(registration.id)?;
+    }
     uow.api_keys().revoke_all(agent.id, now)?;
     uow.agent_tokens().remove_open(agent.id)?;
     uow.recoveries().remove_open_codes(agent.id)?;

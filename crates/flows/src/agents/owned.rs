@@ -7,7 +7,8 @@ use portcullis_storage::{AsStoreError, StorageExt, UnitOfWork};
 
 use super::{CreateKey, CreatedKey, InvalidInput, KeyError, SliceInput, account::strip_agent};
 use crate::{
-    Engine, Fault, Invalid, LimitError, Limited, error::classify, people::Caller, rows::MOST_ROWS,
+    Engine, Fault, Invalid, LimitError, Limited, error::classify, people::Caller,
+    registration::hold_registration, rows::MOST_ROWS,
 };
 
 /// Keys of an agent, live or not, among which dead ones are looked for.
@@ -281,6 +282,7 @@ impl Engine {
         let event = self.event(Action::AgentDisowned, actor, origin, now).map_err(Fault::from)?;
         let event = event.about_agent(id).in_session(caller.session);
         self.storage.transact(|uow| {
+            hold_registration(uow, id)?;
             let agent = hold_owned(uow, caller, id, now)?;
             strip_agent(uow, agent, now)?;
             Ok(uow.audit().append(&event)?)

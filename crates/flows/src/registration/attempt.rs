@@ -130,33 +130,39 @@ impl Engine {
             if !registration.admits(email.as_str()) {
                 return Err(ClaimError::EmailMismatch);
             }
+            let most = self.options.agent_registration.code_tries;
             let current = uow.registrations().attempt(registration.id)?;
-            let alive =
-                current.filter(|it| it.is_alive(self.options.agent_registration.code_tries, now));
-            if let Some(same) = alive.as_ref().filter(|alive| alive.email == email.as_str()) {
+            let current = current.filter(|it| it.stands(most, now));
+            let alive = current.as_ref().filter(|it| it.is_alive(most, now));
+            if let Some(same) = alive.filter(|it| it.email == email.as_str()) {
                 return Ok(StartedClaim::of(same));
             }
             if registration.codes >= self.options.agent_registration.most_codes {
                 return Err(ClaimError::CodesExhausted);
             }
-            let attempt = self.start_attempt(uow, &registration, alive, email, origin, now)?;
+            let attempt = self.start_attempt(uow, &registration, current, email, origin, now)?;
             Ok(StartedClaim::of(&attempt))
         })
     }
 
-    /// Makes a code and has it mailed, if one may go to the address now. If not, what lives goes on
-    /// living; or there is an attempt without a code, which looks like any other.
+    /// Makes a code and has it mailed, if one may go to the address now. If not, the code that lives
+    /// goes on living; or there is an attempt without a code, which stays the same however often it is
+    /// asked for, like any other, and gets a code once one may go.
     pub(super) fn start_attempt(
         &self,
         uow: &mut dyn UnitOfWork,
         registration: &Registration,
-        alive: Option<ClaimAttempt>,
+        current: Option<ClaimAttempt>,
         email: &EmailAddress,
         origin: &Origin,
         now: Instant,
     ) -> Result<ClaimAttempt, Fault> {
         let entropy = self.entropy.as_ref();
-        let mut attempt = ClaimAttempt {
+        let (same, other) = match current {
+            Some(it) if it.email == email.as_str() => (Some(it), None),
+            current => (None, current),
+        };
+        let made = ClaimAttempt {
             id: ClaimAttemptId::generate(entropy)?,
             registration: registration.id,
             email: email.as_str().to_owned(),
@@ -169,13 +175,17 @@ impl Engine {
         let event = self.event(Action::ClaimAsked, Actor::Anonymous, origin, now)?;
         let event = event.about_agent(registration.agent);
         if !self.allows_claim_code(uow, email.as_str(), now)? {
+            if let Some(same) = same {
+                return Ok(same);
+            }
             uow.audit().append(&event.failed().with_detail("limit"))?;
-            if let Some(alive) = alive {
+            if let Some(alive) = other.filter(|it| it.code.is_some()) {
                 return Ok(alive);
             }
-            uow.registrations().put_attempt(&attempt)?;
-            return Ok(attempt);
+            uow.registrations().put_attempt(&made)?;
+            return Ok(made);
         }
+        let mut attempt = same.unwrap_or(made);
         let code = PlainCode::generate(entropy)?.into_secret();
         let typed = SecretString::from(code.expose_secret());
         attempt.code = PlainCode::parse(typed).map(|it| self.pepper.mac(&attempt.bound_to(), &it));

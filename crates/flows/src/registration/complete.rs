@@ -116,18 +116,21 @@ impl Engine {
             .code
             .is_some_and(|stored| self.pepper.verify(&attempt.bound_to(), code, &stored));
         if !right {
-            let last = attempt.tries + 1 >= most;
-            self.note_wrong_code(uow, registration, last, origin, now)?;
+            self.note_wrong_code(uow, registration, &attempt, origin, now)?;
             return Ok(Tried::Wrong);
         }
+        let Some(owner) = self.claiming_user(uow, &attempt, prepared.id, origin, now)? else {
+            // Nobody may have an account with the address: the code is as good as a wrong one.
+            self.note_wrong_code(uow, registration, &attempt, origin, now)?;
+            return Ok(Tried::Wrong);
+        };
         self.refund_wrong_code(uow, origin, now)?;
         uow.registrations().give_back_try(attempt.id)?;
-        let owner = self.claiming_user(uow, &attempt, prepared.id, origin, now)?;
         let completed = self.store_claim(uow, registration, &owner, prepared, origin, now)?;
         Ok(Tried::Right(Box::new(completed)))
     }
 
-    /// The user with the proven address, held against change; made when there is none.
+    /// The user with the proven address, held against change; made when there is none and may be one.
     fn claiming_user(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -135,7 +138,7 @@ impl Engine {
         id: UserId,
         origin: &Origin,
         now: Instant,
-    ) -> Result<User, ClaimError> {
+    ) -> Result<Option<User>, ClaimError> {
         let found = uow.users().find_by_email(&attempt.email)?;
         let held = match found {
             Some(user) => uow.users().lock(user.id)?,
@@ -143,7 +146,7 @@ impl Engine {
         };
         let same = held.filter(|user| user.email.as_str() == attempt.email);
         let Some(mut user) = same else {
-            return self.make_claiming_user(uow, attempt, id, origin, now);
+            return Ok(self.make_claiming_user(uow, attempt, id, origin, now)?);
         };
         if !user.is_active() {
             return Err(ClaimError::Denied);
@@ -153,7 +156,7 @@ impl Engine {
             let planted = prove_mailbox(uow, &mut user, now)?;
             tell_reclaimed(self, uow, &before, &user, planted, Asked::by(origin, now), now)?;
         }
-        Ok(user)
+        Ok(Some(user))
     }
 
     fn make_claiming_user(
@@ -163,17 +166,17 @@ impl Engine {
         id: UserId,
         origin: &Origin,
         now: Instant,
-    ) -> Result<User, ClaimError> {
+    ) -> Result<Option<User>, Fault> {
         let email = EmailAddress::from_stored(attempt.email.clone(), attempt.delivery.clone());
         if !self.may_have_account(&email) {
-            return Err(ClaimError::InvalidCode);
+            return Ok(None);
         }
         let mut user = User::registered(id, email, None, now);
         user.verify_email(now);
         uow.users().insert(&user)?;
-        let event = self.event(Action::UserRegistered, Actor::User(id), origin, now);
-        uow.audit().append(&event.map_err(Fault::from)?.with_detail("claim"))?;
-        Ok(user)
+        let event = self.event(Action::UserRegistered, Actor::User(id), origin, now)?;
+        uow.audit().append(&event.with_detail("claim"))?;
+        Ok(Some(user))
     }
 
     /// Whether an account may be made for an address by claiming an agent.
@@ -263,11 +266,11 @@ impl Engine {
         &self,
         uow: &mut dyn UnitOfWork,
         registration: &Registration,
-        last: bool,
+        attempt: &ClaimAttempt,
         origin: &Origin,
         now: Instant,
     ) -> Result<(), Fault> {
-        if !last {
+        if attempt.tries + 1 < self.options.agent_registration.code_tries {
             return Ok(());
         }
         let event = self.event(Action::AgentClaimed, Actor::Anonymous, origin, now)?;

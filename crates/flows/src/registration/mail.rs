@@ -5,6 +5,7 @@ use portcullis_kernel::{ClaimAttemptId, Instant};
 use portcullis_registration::{ClaimAttempt, Registration};
 use portcullis_storage::UnitOfWork;
 
+use super::attempt::open;
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -65,8 +66,8 @@ impl Engine {
         let attempt = uow.registrations().attempt(registration.id)?;
         let most = self.options.agent_registration.code_tries;
         let told = attempt.filter(|it| it.id == id && it.is_alive(most, now));
-        let open = registration.is_open(now);
-        Ok(told.filter(|_| open).map(|attempt| (registration, attempt, claim)))
+        let Ok(registration) = open(Some(registration), now) else { return Ok(None) };
+        Ok(told.map(|attempt| (registration, attempt, claim)))
     }
 }
 

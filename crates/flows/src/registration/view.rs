@@ -44,7 +44,7 @@ impl Engine {
         let (found, attempt) = found.ok_or(ClaimError::InvalidToken)?;
         let registration = open(Some(found), now)?;
         let options = &self.options.agent_registration;
-        let attempt = attempt.filter(|it| now < it.expires_at);
+        let attempt = attempt.filter(|it| it.stands(options.code_tries, now));
         Ok(ClaimView {
             scopes: registration.kind.address().is_none().then(|| options.pre_claim_scopes.clone()),
             post_claim_scopes: options.post_claim_scopes.clone(),

@@ -41,4 +41,4 @@ pub(crate) use query::Query;
 pub(crate) use refusal::Refusal;
 pub(crate) use routes::Routes;
 pub use state::AppState;
-pub(crate) use wire_time::{Moment, epoch_millis, readable, seconds};
+pub(crate) use wire_time::{Moment, epoch_millis, seconds};

@@ -1,6 +1,6 @@
-use portcullis_kernel::Instant;
+use portcullis_kernel::{Instant, words::readable};
 use serde::Serialize;
-use time::{format_description::well_known::Rfc3339, macros::format_description};
+use time::format_description::well_known::Rfc3339;
 
 /// RFC 3339 in UTC with whole seconds and `Z`: how the People and Agents surfaces tell time.
 pub(crate) fn seconds(at: Instant) -> String {
@@ -11,14 +11,6 @@ pub(crate) fn seconds(at: Instant) -> String {
 /// Milliseconds since 1970: how registrations and credits tell time.
 pub(crate) fn epoch_millis(at: Instant) -> i64 {
     i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or_default()
-}
-
-/// `21 November 2026, 18:41 UTC`: how pages tell time.
-pub(crate) fn readable(at: Instant) -> String {
-    let form =
-        format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
-    // Every part of the form is in a time and its zone, so it cannot fail.
-    at.to_offset(time::UtcOffset::UTC).format(&form).unwrap_or_default()
 }
 
 /// A time on a page, for people and for programs.
@@ -43,6 +35,5 @@ mod tests {
         let at = time::macros::datetime!(2026-03-15 10:00:00.123456 UTC);
         assert_eq!(seconds(at), "2026-03-15T10:00:00Z");
         assert_eq!(epoch_millis(at), 1_773_568_800_123);
-        assert_eq!(readable(at), "15 March 2026, 10:00 UTC");
     }
 }

@@ -6,10 +6,10 @@ use portcullis_flows::{
     people::{MailedTokenError, PresentToken, PresentedToken},
 };
 use portcullis_identity::User;
-use portcullis_kernel::{Field, Origin, SecretString};
+use portcullis_kernel::{Field, Origin, SecretString, words::readable};
 use serde::Serialize;
 
-use crate::kit::{FormBody, PageCall, Refusal, readable, seconds};
+use crate::kit::{FormBody, PageCall, Refusal, seconds};
 
 /// The field that carries the token.
 pub(super) const TOKEN: &str = "token";

@@ -6,10 +6,10 @@ use portcullis_flows::{
     agents::{AgentTokenError, PresentedAgentToken, ReadAgentToken},
 };
 use portcullis_identity::{Agent, EmailAddress};
-use portcullis_kernel::{Field, SecretString};
+use portcullis_kernel::{Field, SecretString, words::readable};
 
 use super::{ask::Asking, link::TOKEN};
-use crate::kit::{Answer, FormAnswers, PageCall, Reads, Refusal, Routes, readable, seconds};
+use crate::kit::{Answer, FormAnswers, PageCall, Reads, Refusal, Routes, seconds};
 
 const ASKING: Asking = Asking {
     kind: RequestKind::AgentVerification,

@@ -6,6 +6,7 @@ use actix_web::{
     web::Bytes,
 };
 use portcullis_flows::AgentRegistrationOptions;
+use portcullis_kernel::words::span;
 
 use crate::kit::{Answer, Call, Routes};
 
@@ -23,8 +24,8 @@ pub(crate) fn manifest(url: &str, service: &str, options: &AgentRegistrationOpti
         ("{service}", service.to_owned()),
         ("{pre_scopes}", options.pre_claim_scopes.to_string()),
         ("{post_scopes}", options.post_claim_scopes.to_string()),
-        ("{claim_hours}", options.claim.whole_hours().max(1).to_string()),
-        ("{code_minutes}", options.code.whole_minutes().max(1).to_string()),
+        ("{claim_span}", span(options.claim)),
+        ("{code_span}", span(options.code)),
         ("{code_tries}", options.code_tries.to_string()),
         ("{most_codes}", options.most_codes.to_string()),
     ];

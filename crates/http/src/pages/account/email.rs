@@ -1,5 +1,6 @@
 use minijinja::{Value, context};
 use portcullis_flows::people::{ChangeEmail, ConfirmEmail};
+use portcullis_kernel::words::span;
 
 use super::view;
 use crate::kit::{
@@ -113,6 +114,6 @@ async fn finish_address_change(mut page: PageCall) -> Answer {
 }
 
 fn code_view(page: &PageCall, owner: &Owner) -> Value {
-    let code_minutes = page.engine().options().mailed.code.whole_minutes();
-    context! { code_minutes, ..view::of(page, owner) }
+    let code_span = span(page.engine().options().mailed.code);
+    context! { code_span, ..view::of(page, owner) }
 }

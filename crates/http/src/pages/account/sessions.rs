@@ -1,12 +1,10 @@
 use minijinja::{context, value::Serde};
 use portcullis_flows::people::{SessionError, SessionView};
-use portcullis_kernel::Field;
+use portcullis_kernel::{Field, words::readable};
 use serde::Serialize;
 
 use super::{device::device, view};
-use crate::kit::{
-    ACCOUNT, Answer, FormAnswers, PageCall, Reads, Refusal, Routes, go, readable, seconds,
-};
+use crate::kit::{ACCOUNT, Answer, FormAnswers, PageCall, Reads, Refusal, Routes, go, seconds};
 
 pub(super) fn mount(routes: &mut Routes) {
     routes.add(__path_show_sessions, show_sessions);

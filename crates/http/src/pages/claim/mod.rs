@@ -11,7 +11,7 @@ use portcullis_flows::{
     LimitClass,
     registration::{ClaimError, ClaimView, PresentedView, ViewInput},
 };
-use portcullis_kernel::{Field, SecretString, codes};
+use portcullis_kernel::{Field, SecretString, codes, words::span};
 
 use self::show::ShownClaim;
 use super::link::TOKEN;
@@ -67,8 +67,8 @@ fn presented(token: Field<SecretString>) -> Option<PresentedView> {
 }
 
 fn context_of(page: &PageCall, view: &ClaimView) -> Value {
-    let code_minutes = page.engine().options().agent_registration.code.whole_minutes();
-    context! { claim => Serde(ShownClaim::from(view)), code_minutes }
+    let code_span = span(page.engine().options().agent_registration.code);
+    context! { claim => Serde(ShownClaim::from(view)), code_span }
 }
 
 /// The page instead of that of a claim that cannot be made any more.

@@ -3,7 +3,7 @@ use portcullis_flows::{
     LimitClass,
     registration::{ClaimError, ClaimInput},
 };
-use portcullis_kernel::{FieldErrors, codes};
+use portcullis_kernel::{FieldErrors, codes, words::span};
 
 use super::{FORM, TOKEN, context_of, dead, look};
 use crate::kit::{Answer, Filled, FormAnswers, FormBody, PageCall, Refusal, Routes};
@@ -33,8 +33,8 @@ async fn mail_claim_code(mut page: PageCall) -> Answer {
     let filled = Filled::default().with(TOKEN, token.clone()).with("email", form.text("email"));
     match start(&page, form).await {
         Ok(()) => {
-            let minutes = page.engine().options().agent_registration.code.whole_minutes();
-            page.show("claim_mailed.html", context! { code_minutes => minutes })
+            let code_span = span(page.engine().options().agent_registration.code);
+            page.show("claim_mailed.html", context! { code_span })
         }
         Err(refusal) if OF_THE_FORM.contains(&refusal.code) => match look(&page, token).await? {
             Ok(view) => page.again(FORM, filled, refusal, context_of(&page, &view)),

@@ -13,12 +13,12 @@ use actix_web::{
 use minijinja::{context, value::Serde};
 use portcullis_email::InboxMessage;
 use portcullis_flows::LimitClass;
-use portcullis_kernel::MailId;
+use portcullis_kernel::{MailId, words::readable};
 use serde::Serialize;
 
 use self::{guard::is_for_us, text::linked};
 use crate::kit::{
-    Answer, FormAnswers, HTML, PageCall, Refusal, Routes, UnlimitedReads, go, readable, seconds,
+    Answer, FormAnswers, HTML, PageCall, Refusal, Routes, UnlimitedReads, go, seconds,
 };
 
 /// The page of a mail frames its HTML part.

@@ -81,7 +81,7 @@ async fn routes_that_want_a_token_say_so() {
             let of_machines = path.starts_with("/v1/meter/") || path.starts_with("/v1/credits/");
             let wants = match path.as_str() {
                 _ if of_machines => !schemes.is_empty(),
-                path if path.starts_with("/v1/auth/agent") => schemes.contains(&"registered_key"),
+                path if path.starts_with("/v1/auth/agent") => schemes.contains(&"bearer_key"),
                 _ => schemes.contains(&"access_token"),
             };
             assert_eq!(wants, refuses.contains("`unauthorized`"), "{method} {path}");

@@ -2,7 +2,7 @@
 
 use portcullis_audit::{Action, Actor, Outcome};
 use portcullis_flows::{
-    admin::{ListAgents, ListInput},
+    admin::{ListAgents, ListInput, ResetRecoveryError},
     agents::MissingAgent,
 };
 use portcullis_identity::AgentStatus;
@@ -110,7 +110,7 @@ fn to_shut_and_to_open_is_written_down_when_it_changes_something() {
     let set = |status| engine.set_agent_status(never, status, Actor::Operator, &Origin::local());
     assert!(matches!(set(AgentStatus::Suspended), Err(MissingAgent::NotFound)));
     let reset = engine.reset_recovery_key(never, Actor::Operator, &Origin::local());
-    assert!(matches!(reset, Err(MissingAgent::NotFound)));
+    assert!(matches!(reset, Err(ResetRecoveryError::NotFound)));
     let deleted = engine.delete_agent(never, Actor::Operator, &Origin::local());
     assert!(matches!(deleted, Err(MissingAgent::NotFound)));
     assert_eq!(engine.event_count(), before);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use portcullis_audit::Action;
 use portcullis_flows::{
     RegistrationMode,
     registration::{ClaimError, ClaimInput, Report, StartedClaim},
@@ -15,7 +16,9 @@ use time::Duration;
 
 use super::{
     super::{
-        JANE, JOHN, from, home,
+        JANE, JOHN,
+        agents::StoredAgents as _,
+        from, home,
         mailbox::{Mail as _, kinds, waiting},
     },
     Claims as _, Newcomer, StoredClaims as _, codes_in, unlimited,
@@ -99,10 +102,17 @@ fn o5_l9_over_a_mail_limit_the_answer_is_the_usual_one_and_no_mail_goes() {
     assert_eq!(engine.registration(&second).unwrap().codes, 0, "none was made");
     let refused = engine.complete(&second, "000000").unwrap_err();
     assert!(matches!(refused, ClaimError::ExpiredCode), "never sent: {refused:?}");
+    for _ in 0..3 {
+        assert_eq!(engine.start(&second, JANE), started, "as one with a code would be");
+    }
+    assert!(waiting(&engine).is_empty());
+    let asked = engine.bot_events(second.agent);
+    let asked = asked.iter().filter(|event| event.action == Action::ClaimAsked);
+    assert_eq!(asked.count(), 1, "written down once");
     engine.clock.advance(MINUTE);
-    let again = engine.start(&second, JANE);
-    assert_ne!(again.attempt, started.attempt);
+    assert_eq!(engine.start(&second, JANE), started);
     let code = engine.receive("claim_code");
+    assert_eq!(engine.registration(&second).unwrap().codes, 1);
     engine.complete(&second, &code).unwrap();
 }
 
@@ -222,8 +232,12 @@ fn where_nobody_may_register_only_those_with_an_account_get_a_code() {
         strict.clock.advance(MINUTE);
         strict.start(&second, JOHN);
         let code = open.receive("claim_code");
+        for _ in 0..5 {
+            let refused = strict.complete(&second, &code).unwrap_err();
+            assert_eq!(refused.code(), "otp_invalid");
+        }
         let refused = strict.complete(&second, &code).unwrap_err();
-        assert_eq!(refused.code(), "otp_invalid");
+        assert_eq!(refused.code(), "otp_expired", "tries are used up as by wrong codes");
         assert!(strict.is_unclaimed(&second) && strict.find_user(JOHN).is_err());
         // Jane has an account.
         let code = strict.code(&newcomer, JANE);

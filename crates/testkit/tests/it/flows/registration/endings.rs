@@ -21,7 +21,7 @@ use super::{
         home,
         mailbox::{Mail as _, waiting},
     },
-    Claims as _, StoredClaims as _, viewed,
+    Claims as _, StoredClaims as _, viewed, wrong,
 };
 
 /// What an operator was told.
@@ -73,6 +73,12 @@ fn a_person_sees_who_asks_and_for_what_and_no_secret() {
     }
     engine.clock.advance(Duration::minutes(10));
     assert_eq!(see().attempt, None);
+    let code = engine.code(&newcomer, JANE);
+    for n in 0..5 {
+        assert!(see().attempt.is_some());
+        engine.complete(&newcomer, &wrong(&code, n)).unwrap_err();
+    }
+    assert_eq!(see().attempt, None, "it works no more");
     let for_address = engine.signed_up_for("john@example.com");
     assert_eq!(engine.view_claim(&viewed(&for_address.view)).unwrap().scopes, None);
 }

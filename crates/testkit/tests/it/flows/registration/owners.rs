@@ -109,10 +109,30 @@ fn agents_of_a_person_who_goes_lose_their_owner_and_their_keys() {
     let again = engine.try_start(&newcomer, JOHN, &home()).unwrap_err();
     assert_eq!(
         again.code(),
-        "already_claimed",
+        "invalid_claim_token",
         "whoever has the claim token gets it no second time"
     );
+    assert_eq!(engine.registration(&newcomer), None, "the address of its person goes with them");
     // Whether or not there is something left to undo, nothing comes back by it.
     drop(engine.try_undo(&undo));
     assert!(engine.find_bot(&newcomer).unwrap().owner.is_none() && !engine.lives(&key));
+}
+
+#[test]
+fn an_agent_that_signed_itself_up_gets_no_recovery_key_until_it_belongs_to_nobody_again() {
+    let engine = unlimited();
+    let newcomer = engine.anonymous();
+    let reset = || engine.reset_recovery_key(newcomer.agent, Actor::Operator, &Origin::local());
+    for claimed in [false, true] {
+        if claimed {
+            engine.claim(&newcomer, JANE);
+        }
+        let before = engine.event_count();
+        assert_eq!(reset().unwrap_err().code(), "conflict");
+        assert_eq!(engine.event_count(), before);
+        assert_eq!(engine.find_bot(&newcomer).unwrap().recovery, None);
+    }
+    let jane = engine.find_user(JANE).unwrap().id;
+    engine.delete_user(jane, Actor::Operator, &Origin::local()).unwrap();
+    reset().unwrap();
 }

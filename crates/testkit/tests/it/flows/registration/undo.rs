@@ -44,7 +44,8 @@ fn v5_the_link_takes_the_agent_from_its_owner_and_every_key_from_the_agent_once(
         assert_eq!(engine.try_undo(&undo).unwrap_err().code(), "invalid_token");
         assert!(engine.preview_undo(&undoing(&undo)).is_err());
         let again = engine.try_start(&newcomer, JOHN, &home()).unwrap_err();
-        assert_eq!(again.code(), "already_claimed");
+        assert_eq!(again.code(), "invalid_claim_token", "whoever has the token gets nothing by it");
+        assert_eq!(engine.registration(&newcomer), None, "nor is Jane's address kept");
     }
 }
 
