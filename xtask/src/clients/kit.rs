@@ -20,8 +20,15 @@ pub(super) struct Kit {
     directory: PathBuf,
 }
 
-const PYTHON: [&str; 3] = ["authlib_client.py", "requests_oauthlib_client.py", "pyjwt_verifier.py"];
-const NODE: [&str; 3] = ["openid_client.js", "oauth4webapi.js", "jose_verifier.js"];
+const PYTHON: &[&str] =
+    &["authlib_client.py", "requests_oauthlib_client.py", "mcp_sdk.py", "pyjwt_verifier.py"];
+const NODE: &[&str] = &[
+    "openid_client.js",
+    "oauth4webapi.js",
+    "oauth4webapi_sign_up.js",
+    "mcp_sdk.js",
+    "jose_verifier.js",
+];
 
 const OLDEST_NODE: u32 = 20;
 
@@ -42,7 +49,7 @@ pub(super) fn python(work: &Path) -> Result<Kit> {
         run(pip.arg(&packages))
     })
     .context("Python's clients")?;
-    Ok(Kit { scripts: &PYTHON, interpreter, directory })
+    Ok(Kit { scripts: PYTHON, interpreter, directory })
 }
 
 /// JavaScript's clients, beside their packages: Node.js looks for these from the script upwards.
@@ -61,7 +68,7 @@ pub(super) fn node(work: &Path) -> Result<Kit> {
         run(npm.current_dir(&directory))
     })
     .context("JavaScript's clients")?;
-    Ok(Kit { scripts: &NODE, interpreter: "node".into(), directory })
+    Ok(Kit { scripts: NODE, interpreter: "node".into(), directory })
 }
 
 impl Kit {
