@@ -34,8 +34,12 @@ pub(crate) struct Finding {
 pub(super) struct Notes(Vec<Finding>);
 
 impl Notes {
+    /// All is well at a place, unless something was found there that is not.
     pub(super) fn good(&mut self, place: &str, text: impl Into<String>) {
-        self.add(Level::Good, place, text);
+        let stumbled = |known: &Finding| known.level == Level::Stumble && known.place == place;
+        if !self.0.iter().any(stumbled) {
+            self.add(Level::Good, place, text);
+        }
     }
 
     pub(super) fn hint(&mut self, place: &str, text: impl Into<String>) {

@@ -18,6 +18,7 @@ mod commands;
 mod crash;
 mod credits;
 mod dead_mails;
+mod doctor;
 mod first_start;
 mod guard;
 mod harness;
