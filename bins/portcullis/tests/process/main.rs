@@ -25,6 +25,7 @@ mod harness;
 mod hashing;
 mod hostile;
 mod invitations;
+mod journey;
 mod mail;
 mod mail_server;
 mod outage;
