@@ -128,6 +128,19 @@ fn what_is_wrong_somewhere_is_not_also_good_there() {
 }
 
 #[test]
+fn what_a_server_says_cannot_pass_for_a_finding() {
+    let mut document = resource();
+    document["authorization_servers"] = json!(["x\nok       all of it: is well"]);
+    let mut fake = good();
+    let name = "/.well-known/oauth-protected-resource";
+    fake.gets.insert(at(name), Answer::of(200, &JSON, &document.to_string()));
+    let findings = examine(&fake, URL, None);
+    let in_lines = |found: &Finding| found.place.contains('\n') || found.text.contains('\n');
+    assert!(!findings.iter().any(in_lines), "{findings:#?}");
+    assert_eq!(stumbles(&fake).len(), 1, "{findings:#?}");
+}
+
+#[test]
 fn a_route_of_an_api_is_told_how_to_be_asked_about() {
     let findings = examine(&good(), &at("/private"), None);
     let hint = findings.iter().find(|found| found.level == Level::Hint).unwrap();
