@@ -17,11 +17,15 @@ pub(super) fn run(command: Doctor) -> Result<()> {
         for Finding { level, place, text } in &findings {
             output::print(&format!("{:<8} {place}: {text}", level.as_str()))?;
         }
+        if stumbles == 0 {
+            output::print(&format!("an agent finds its way from {} to a key", command.url))?;
+        }
     }
-    if stumbles > 0 {
-        bail!("an agent would stumble over {stumbles} of these")
+    match stumbles {
+        0 => Ok(()),
+        1 => bail!("an agent would stumble, where it says STUMBLE"),
+        _ => bail!("an agent would stumble in {stumbles} places, where it says STUMBLE"),
     }
-    Ok(())
 }
 
 fn to_json(finding: &Finding) -> serde_json::Value {

@@ -4,36 +4,50 @@ use super::{
     endpoints,
     fetch::{Fetch, origin_of, well_known},
     finding::Notes,
-    protected_resource::{document, readable, texts},
+    protected_resource::{document, for_everybody, readable, texts},
 };
 
 /// Reads the metadata of an authorization server (RFC 8414) and what it says of agents (auth.md).
 pub(super) fn examine(fetch: &dyn Fetch, issuer: &str, notes: &mut Notes) {
+    match origin_of(issuer) {
+        Err(why) => return notes.stumble(issuer, why),
+        Ok(origin) if !origin.is_safe => notes.stumble(
+            issuer,
+            "is plain http: an agent that gets a key there shows it to everybody on the way",
+        ),
+        Ok(_) => {}
+    }
     let place = well_known(issuer, "oauth-authorization-server");
-    let Some(document) = document(fetch, &place, notes) else { return };
+    let Some(answer) = readable(fetch, &place, notes) else { return };
+    let Some(document) = document(&answer, &place, notes) else { return };
+    for_everybody(&answer, &place, notes);
     let told = text(&document, "issuer").unwrap_or_default();
     // RFC 8414 §3.3: else the document must not be used.
     notes.expect(
         told == issuer,
         &place,
-        format!("issuer is {told:?}, and clients must not use the document of {issuer} then (RFC 8414 §3.3)"),
+        format!("issuer is {told:?}, and agents that were sent to {issuer} must not use the document then (RFC 8414 §3.3): name the same address in both documents"),
     );
     notes.expect(
         document.get("response_types_supported").is_some_and(Value::is_array),
         &place,
         "lacks response_types_supported, which RFC 8414 §2 requires; standard clients refuse the document",
     );
-    match text(&document, "token_endpoint") {
-        Some(endpoint) => endpoints::token(fetch, endpoint, notes),
-        None => notes.stumble(&place, "lacks token_endpoint: no agent can get an access token"),
+    let (token, jwks) = (text(&document, "token_endpoint"), text(&document, "jwks_uri"));
+    notes.expect(token.is_some(), &place, "lacks token_endpoint: no agent can get an access token");
+    notes.expect(jwks.is_some(), &place, "lacks jwks_uri: no API can check tokens by itself");
+    let agents = document.get("agent_auth").filter(|member| member.is_object());
+    let signs_up = "lacks agent_auth: an agent cannot sign itself up (auth.md)";
+    notes.expect(agents.is_some(), &place, signs_up);
+    notes.good(&place, format!("is the document of {issuer}"));
+    if let Some(endpoint) = token {
+        endpoints::token(fetch, endpoint, notes);
     }
-    match text(&document, "jwks_uri") {
-        Some(uri) => keys(fetch, uri, notes),
-        None => notes.stumble(&place, "lacks jwks_uri: no API can check tokens by itself"),
+    if let Some(uri) = jwks {
+        keys(fetch, uri, notes);
     }
-    match document.get("agent_auth").filter(|member| member.is_object()) {
-        Some(agents) => agent_auth(fetch, &place, agents, notes),
-        None => notes.stumble(&place, "lacks agent_auth: an agent cannot sign itself up (auth.md)"),
+    if let Some(agents) = agents {
+        agent_auth(fetch, &place, agents, notes);
     }
 }
 
@@ -43,7 +57,8 @@ fn agent_auth(fetch: &dyn Fetch, place: &str, agents: &Value, notes: &mut Notes)
     if types.is_empty() {
         notes.stumble(&member("identity_types_supported"), "names no way to sign up");
     } else {
-        notes.good(&member("identity_types_supported"), types.join(", "));
+        let text = format!("an agent may sign up as {}", types.join(" or "));
+        notes.good(&member("identity_types_supported"), text);
     }
     for (name, probe) in endpoints::OF_AGENTS {
         match text(agents, name) {
@@ -69,6 +84,7 @@ fn agent_auth(fetch: &dyn Fetch, place: &str, agents: &Value, notes: &mut Notes)
 
 fn manifest(fetch: &dyn Fetch, page: &str, agents: &Value, notes: &mut Notes) {
     let Some(answer) = readable(fetch, page, notes) else { return };
+    for_everybody(&answer, page, notes);
     let media_type = answer.media_type();
     if media_type != "text/markdown" && media_type != "text/plain" {
         notes.stumble(
@@ -76,18 +92,19 @@ fn manifest(fetch: &dyn Fetch, page: &str, agents: &Value, notes: &mut Notes) {
             format!("is {media_type:?}: an agent reads text/markdown, and no page for browsers"),
         );
     }
-    let endpoint = text(agents, "registration_endpoint").unwrap_or_default();
-    if notes.expect(
+    // What is missing was told already.
+    let Some(endpoint) = text(agents, "registration_endpoint") else { return };
+    notes.expect(
         answer.body.contains(endpoint),
         page,
         format!("does not name {endpoint}, where agents register"),
-    ) {
-        notes.good(page, "tells where to register");
-    }
+    );
+    notes.good(page, format!("names {endpoint} as the place to register"));
 }
 
 fn keys(fetch: &dyn Fetch, uri: &str, notes: &mut Notes) {
-    let Some(document) = document(fetch, uri, notes) else { return };
+    let Some(answer) = readable(fetch, uri, notes) else { return };
+    let Some(document) = document(&answer, uri, notes) else { return };
     let keys = document.get("keys").and_then(Value::as_array).cloned().unwrap_or_default();
     if keys.is_empty() {
         return notes.stumble(uri, "holds no keys: nobody can check a token");
@@ -100,9 +117,8 @@ fn keys(fetch: &dyn Fetch, uri: &str, notes: &mut Notes) {
         );
     }
     let named = keys.iter().all(|key| key.get("kid").is_some_and(Value::is_string));
-    if notes.expect(named, uri, "holds a key without kid, which clients cannot choose") {
-        notes.good(uri, format!("holds {} public keys", keys.len()));
-    }
+    notes.expect(named, uri, "holds a key without kid, which clients cannot choose");
+    notes.good(uri, format!("public keys to check tokens with: {}", keys.len()));
 }
 
 fn text<'d>(document: &'d Value, name: &str) -> Option<&'d str> {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    fetch::{Answer, Body, Fetch},
+    fetch::{Answer, Body, Fetch, unreachable},
     finding::Notes,
 };
 
@@ -21,7 +21,7 @@ pub(super) const OF_AGENTS: [(&str, Probe); 4] = [
 fn wants_members(fetch: &dyn Fetch, endpoint: &str, notes: &mut Notes) {
     let Some(answer) = post(fetch, endpoint, Body::EmptyObject, notes) else { return };
     if refused(&answer, &[400, 422], endpoint, notes) && is_problem(&answer, endpoint, notes) {
-        notes.good(endpoint, "answers, and says what is wrong");
+        notes.good(endpoint, "refuses an empty request, and says why");
     }
 }
 
@@ -29,7 +29,7 @@ fn wants_members(fetch: &dyn Fetch, endpoint: &str, notes: &mut Notes) {
 fn wants_credential(fetch: &dyn Fetch, endpoint: &str, notes: &mut Notes) {
     let Some(answer) = post(fetch, endpoint, Body::Nothing, notes) else { return };
     if refused(&answer, &[400, 401, 415], endpoint, notes) {
-        notes.good(endpoint, "answers, and revokes nothing without a credential");
+        notes.good(endpoint, "revokes nothing without a credential");
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) fn token(fetch: &dyn Fetch, endpoint: &str, notes: &mut Notes) {
         endpoint,
         "refuses without a member `error` (RFC 6749 §5.2); standard clients cannot read that",
     ) {
-        notes.good(endpoint, "answers, and gives nothing without a credential");
+        notes.good(endpoint, "gives no token without a credential, and says why");
     }
 }
 
@@ -58,7 +58,7 @@ fn post(fetch: &dyn Fetch, endpoint: &str, body: Body, notes: &mut Notes) -> Opt
         }
         Ok(answer) => Some(answer),
         Err(error) => {
-            notes.stumble(endpoint, format!("cannot be asked: {error:#}"));
+            notes.stumble(endpoint, unreachable(endpoint, &error));
             None
         }
     }
@@ -67,10 +67,18 @@ fn post(fetch: &dyn Fetch, endpoint: &str, body: Body, notes: &mut Notes) -> Opt
 fn refused(answer: &Answer, wanted: &[u16], endpoint: &str, notes: &mut Notes) -> bool {
     let text = match answer.status {
         200..=299 => "accepts a request without anything in it".to_owned(),
-        404 | 405 | 501 => format!("answers {}: it is not there", answer.status),
-        status => format!("answers {status} to a request that lacks everything"),
+        404 | 405 | 501 => format!("answers {} to a POST: it is not there", answer.status),
+        status => format!(
+            "answers {status} to a POST that lacks everything; wanted is {}",
+            any_of(wanted)
+        ),
     };
     notes.expect(wanted.contains(&answer.status), endpoint, text)
+}
+
+fn any_of(statuses: &[u16]) -> String {
+    let texts: Vec<_> = statuses.iter().map(u16::to_string).collect();
+    texts.join(" or ")
 }
 
 fn is_problem(answer: &Answer, endpoint: &str, notes: &mut Notes) -> bool {

@@ -1,6 +1,6 @@
 use std::{net::IpAddr, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use ureq::{Agent, http::Response};
 
 /// How long one answer may take.
@@ -96,6 +96,15 @@ fn read(mut response: Response<ureq::Body>) -> Result<Answer> {
     let body =
         response.body_mut().with_config().limit(MOST_BYTES).lossy_utf8(true).read_to_string()?;
     Ok(Answer { status, headers, body })
+}
+
+/// Why an address gives no answer, in the words of whoever looks into it.
+pub(super) fn unreachable(url: &str, error: &Error) -> String {
+    let cause = format!("{error:#}");
+    // What rustls says of an answer that is no TLS.
+    let plain = url.starts_with("https:") && cause.contains("InvalidContentType");
+    let more = if plain { "; the other side speaks no TLS, but perhaps http" } else { "" };
+    format!("gives no answer: {cause}{more}")
 }
 
 /// The origin of an address.

@@ -34,8 +34,13 @@ pub(crate) struct Finding {
 pub(super) struct Notes(Vec<Finding>);
 
 impl Notes {
+    /// All is well at a place, unless something was found there that is not.
     pub(super) fn good(&mut self, place: &str, text: impl Into<String>) {
-        self.add(Level::Good, place, text);
+        let here = one_line(place);
+        let stumbled = |known: &Finding| known.level == Level::Stumble && known.place == here;
+        if !self.0.iter().any(stumbled) {
+            self.add(Level::Good, place, text);
+        }
     }
 
     pub(super) fn hint(&mut self, place: &str, text: impl Into<String>) {
@@ -59,6 +64,11 @@ impl Notes {
     }
 
     fn add(&mut self, level: Level, place: &str, text: impl Into<String>) {
-        self.0.push(Finding { level, place: place.to_owned(), text: text.into() });
+        self.0.push(Finding { level, place: one_line(place), text: one_line(&text.into()) });
     }
+}
+
+/// What a server says stays within its finding, where it cannot pass for another one.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }

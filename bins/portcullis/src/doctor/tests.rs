@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Fetch, Finding, Level, examine,
-    fetch::{Answer, Body, origin_of, well_known},
+    fetch::{Answer, Body, origin_of, unreachable, well_known},
 };
 
 const URL: &str = "https://auth.example.com";
@@ -51,7 +51,9 @@ fn server() -> Value {
 
 fn good() -> Fake {
     let document = |value: Value| Answer::of(200, &JSON, &value.to_string());
-    let page = Answer::of(200, &[("content-type", "text/markdown")], &at("/agent"));
+    let [_, everybody, cached] = JSON;
+    let page = [("content-type", "text/markdown"), everybody, cached];
+    let page = Answer::of(200, &page, &at("/agent"));
     let bearer =
         format!("Bearer resource_metadata=\"{}\"", at("/.well-known/oauth-protected-resource"));
     let gets = [
@@ -91,7 +93,7 @@ fn only(fake: &Fake, place: &str, text: &str) {
 fn a_server_that_is_right_passes() {
     let findings = examine(&good(), URL, Some("/private"));
     assert!(findings.iter().all(|found| found.level == Level::Good), "{findings:#?}");
-    assert_eq!(findings.len(), 10, "{findings:#?}");
+    assert_eq!(findings.len(), 11, "{findings:#?}");
 }
 
 #[test]
@@ -102,6 +104,7 @@ fn a_document_that_is_gone_moved_or_wrong_is_told() {
         (moved, "answers 301 (to https://elsewhere.example)"),
         (Answer::of(404, &[], ""), "answers 404"),
         (Answer::of(200, &JSON, "[]"), "is no JSON object"),
+        (Answer::of(200, &[("content-type", "text/html")], "<p>"), "but \"text/html\""),
     ] {
         let mut fake = good();
         fake.gets.insert(at(name), answer);
@@ -109,7 +112,67 @@ fn a_document_that_is_gone_moved_or_wrong_is_told() {
     }
     let mut fake = good();
     fake.gets.remove(&at(name));
-    only(&fake, name, "cannot be read: no route to host");
+    only(&fake, name, "gives no answer: no route to host");
+}
+
+#[test]
+fn what_is_wrong_somewhere_is_not_also_good_there() {
+    let name = "/.well-known/oauth-protected-resource";
+    let mut fake = good();
+    let mut document = resource();
+    document["resource"] = json!("https://other.example");
+    fake.gets.insert(at(name), Answer::of(200, &JSON, &document.to_string()));
+    let findings = examine(&fake, URL, None);
+    let there: Vec<_> = findings.iter().filter(|found| found.place == at(name)).collect();
+    assert_eq!(there.len(), 1, "{there:#?}");
+}
+
+#[test]
+fn what_a_server_says_cannot_pass_for_a_finding() {
+    let mut document = resource();
+    document["authorization_servers"] = json!(["x\nok       all of it: is well"]);
+    let mut fake = good();
+    let name = "/.well-known/oauth-protected-resource";
+    fake.gets.insert(at(name), Answer::of(200, &JSON, &document.to_string()));
+    let findings = examine(&fake, URL, None);
+    let in_lines = |found: &Finding| found.place.contains('\n') || found.text.contains('\n');
+    assert!(!findings.iter().any(in_lines), "{findings:#?}");
+    assert_eq!(stumbles(&fake).len(), 1, "{findings:#?}");
+}
+
+#[test]
+fn a_route_of_an_api_is_told_how_to_be_asked_about() {
+    let findings = examine(&good(), &at("/private"), None);
+    let hint = findings.iter().find(|found| found.level == Level::Hint).unwrap();
+    assert!(hint.text.contains("doctor https://auth.example.com --protected /private"), "{hint:?}");
+}
+
+#[test]
+fn documents_that_browsers_cannot_read_are_told_and_keys_need_not_be() {
+    let bare = [("content-type", "application/json")];
+    for (path, hints) in [("/.well-known/oauth-authorization-server", 2), ("/keys", 0)] {
+        let mut fake = good();
+        let body = fake.gets[&at(path)].body.clone();
+        fake.gets.insert(at(path), Answer::of(200, &bare, &body));
+        let findings = examine(&fake, URL, None);
+        let told: Vec<_> = findings.iter().filter(|found| found.level == Level::Hint).collect();
+        assert_eq!(told.len(), hints, "{told:#?}");
+        assert!(told.iter().all(|found| found.place == at(path)), "{told:#?}");
+    }
+}
+
+#[test]
+fn an_authorization_server_that_is_no_address_or_plain_http_is_told() {
+    let name = "/.well-known/oauth-protected-resource";
+    for (server, text) in [("auth", "must be an address"), ("http://a.example", "is plain http")] {
+        let mut document = resource();
+        document["authorization_servers"] = json!([server]);
+        let mut fake = good();
+        fake.gets.insert(at(name), Answer::of(200, &JSON, &document.to_string()));
+        let found = stumbles(&fake);
+        let told = found.iter().any(|found| found.place == server && found.text.contains(text));
+        assert!(told, "{found:#?}");
+    }
 }
 
 #[test]
@@ -172,6 +235,23 @@ fn a_401_that_leads_nowhere_is_told() {
     only(&fake, "/private", "does not lead to the documents");
     fake.gets.insert(at("/private"), Answer::of(200, &[], ""));
     only(&fake, "/private", "answers 200");
+}
+
+#[test]
+fn a_protected_path_is_one_of_the_server() {
+    let findings = examine(&good(), URL, Some("private"));
+    assert!(findings.iter().all(|found| found.level == Level::Good), "{findings:#?}");
+    let findings = examine(&good(), URL, Some("https://other.example/private"));
+    let last = findings.last().unwrap();
+    assert_eq!((last.level, last.place.as_str()), (Level::Stumble, "--protected"));
+    assert!(last.text.contains("must be a path of https://auth.example.com"), "{last:?}");
+}
+
+#[test]
+fn https_where_http_is_spoken_is_told_in_words() {
+    let error = anyhow!("io: received corrupt message of type InvalidContentType");
+    assert!(unreachable("https://a.example", &error).ends_with("perhaps http"));
+    assert!(!unreachable("http://a.example", &error).contains("TLS"));
 }
 
 #[test]

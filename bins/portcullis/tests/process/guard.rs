@@ -26,15 +26,15 @@ fn program(name: &str) -> PathBuf {
 }
 
 /// An example API as a process. It ends with this value.
-struct Api {
+pub(crate) struct Api {
     child: Child,
-    resource: String,
+    pub(crate) resource: String,
     address: SocketAddr,
 }
 
 impl Api {
     /// Registers an API as a resource server, and starts it.
-    fn start(name: &str, home: &Home) -> Self {
+    pub(crate) fn start(name: &str, home: &Home) -> Self {
         let port = free_port();
         let resource = format!("http://127.0.0.1:{port}");
         let add = ["resources", "add", "notes", "--audience", &resource];
