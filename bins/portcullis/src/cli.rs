@@ -206,7 +206,7 @@ Example:
         /// `user`, `verified_user`, `host` or `admin`
         role: Role,
     },
-    /// Shut an account: its sessions end, and nothing of it works until it is resumed
+    /// Shut an account: its sessions end, and nothing of it or of its agents works until it is resumed
     Suspend(OneUser),
     /// Open a suspended account again
     Resume(OneUser),

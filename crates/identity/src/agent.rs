@@ -196,6 +196,11 @@ impl Agent {
         self.email.as_ref().map(|proven| &proven.address).or(self.pending_email.as_ref())
     }
 
+    /// Whether it signed itself up, or was given up, and nobody answers for it.
+    pub fn is_unclaimed(&self) -> bool {
+        self.owner.is_none() && self.recovery.is_none()
+    }
+
     /// Whether this canonical address was proven for the agent, and may recover it.
     pub fn is_recovered_by(&self, canonical: &str) -> bool {
         self.email.as_ref().is_some_and(|proven| proven.address.as_str() == canonical)

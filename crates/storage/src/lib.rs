@@ -50,6 +50,15 @@ pub struct KeyHolder {
     pub key: ApiKey,
     /// Its agent.
     pub agent: Agent,
+    /// Whether the agent belongs to a user who is suspended.
+    pub owner_suspended: bool,
+}
+
+impl KeyHolder {
+    /// Whether what the agent has is good for anything: suspended alone, or with its owner, it has to wait.
+    pub fn may_act(&self) -> bool {
+        self.agent.is_active() && !self.owner_suspended
+    }
 }
 
 /// Answers what every use of an agent's credential asks, each in one indexed read.

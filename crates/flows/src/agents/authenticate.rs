@@ -80,13 +80,13 @@ impl Engine {
             return Err(AgentAuthError::Refused);
         }
         let (holder, spent) = self.find_token(&token)?.ok_or(AgentAuthError::Refused)?;
-        let KeyHolder { agent, key } = holder;
         if spent {
-            self.uses.note_refusal(&key, "spent_token", origin, now);
+            self.uses.note_refusal(&holder.key, "spent_token", origin, now);
         }
-        if spent || !key.is_live(now) || !agent.is_active() {
+        if spent || !holder.key.is_live(now) || !holder.may_act() {
             return Err(AgentAuthError::Refused);
         }
+        let KeyHolder { agent, key, .. } = holder;
         if !key.networks.admits(origin.client) {
             return Err(AgentAuthError::Network);
         }
@@ -159,7 +159,7 @@ impl Engine {
         match self.judge_key(self.find_presented(presented)?, origin, now) {
             Err(AgentAuthError::Suspended) => Err(AgentAuthError::Refused),
             Err(error) => Err(error),
-            Ok(KeyHolder { agent, key }) => {
+            Ok(KeyHolder { agent, key, .. }) => {
                 self.uses.note(&key, origin, now);
                 Ok(BearerCaller { scopes: key.scopes.clone(), agent, key })
             }
@@ -179,12 +179,12 @@ impl Engine {
         origin: &Origin,
         now: Instant,
     ) -> Result<KeyHolder, AgentAuthError> {
-        let KeyHolder { agent, key } = &holder;
+        let key = &holder.key;
         if !key.is_live(now) {
             self.uses.note_refusal(key, "dead_key", origin, now);
             return Err(AgentAuthError::Refused);
         }
-        if !agent.is_active() {
+        if !holder.may_act() {
             return Err(AgentAuthError::Suspended);
         }
         if !key.networks.admits(origin.client) {

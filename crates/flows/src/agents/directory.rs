@@ -4,7 +4,7 @@ use portcullis_kernel::{AgentId, Field, Origin, Page, Slice, codes};
 use portcullis_storage::StorageExt;
 
 use super::{InvalidInput, Judge, MissingAgent, SliceInput};
-use crate::{Engine, Fault};
+use crate::{Engine, Fault, error::classify};
 
 /// Rows looked at in one step of a search.
 const STEP: u32 = 200;
@@ -12,6 +12,26 @@ const STEP: u32 = 200;
 const MOST_STEPS: u32 = 5;
 /// The longest text to search for, in characters.
 const MOST_CHARS: usize = 100;
+
+/// Why a profile was not changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileError {
+    /// The agent was erased a moment ago.
+    #[error("No such agent.")]
+    NotFound,
+    /// Nobody answers for what it would show to everybody.
+    #[error("visibility cannot be \"public\" before a person has claimed this agent.")]
+    Unclaimed,
+    /// A fault of this side.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+classify!(ProfileError {
+    Self::NotFound => (NotFound, NOT_FOUND),
+    Self::Unclaimed => (Forbidden, FORBIDDEN),
+} via { Fault });
 
 /// A change of a profile as it came in: what is absent stays, `null` clears.
 #[derive(Clone, Debug, Default)]
@@ -105,28 +125,32 @@ impl Engine {
     /// Changes what the directory shows of an agent, and gives the agent as it is then.
     ///
     /// # Errors
-    /// [`MissingAgent`] when it was erased a moment ago.
+    /// [`ProfileError`]; nothing is then changed.
     pub fn change_agent_profile(
         &self,
         agent: AgentId,
         change: &ProfileChange,
         origin: &Origin,
-    ) -> Result<Agent, MissingAgent> {
+    ) -> Result<Agent, ProfileError> {
         let now = self.now();
         let actor = Actor::Agent(agent);
         let event = self.event(Action::AgentProfileChanged, actor, origin, now);
         let event = event.map_err(Fault::from)?;
-        let changed = self.storage.transact(|uow| -> Result<Option<Agent>, Fault> {
-            let Some(mut agent) = uow.agents().lock(agent)? else { return Ok(None) };
+        self.storage.transact(|uow| -> Result<_, Fault> {
+            let Some(mut agent) = uow.agents().lock(agent)? else {
+                return Ok(Err(ProfileError::NotFound));
+            };
             let profile = change.clone().applied_to(agent.profile.clone());
+            if profile.visibility == Visibility::Public && agent.is_unclaimed() {
+                return Ok(Err(ProfileError::Unclaimed));
+            }
             if profile != agent.profile {
                 agent.profile = profile;
                 uow.agents().update(&agent)?;
                 uow.audit().append(&event)?;
             }
-            Ok(Some(agent))
-        })?;
-        changed.ok_or(MissingAgent::NotFound)
+            Ok(Ok(agent))
+        })?
     }
 
     /// An agent with a public profile, named by its id.

@@ -121,7 +121,7 @@ impl Engine {
     }
 
     fn grant(&self, holder: &KeyHolder, wanted: &WantedToken) -> Result<AgentGrant, ExchangeError> {
-        let KeyHolder { agent, key } = holder;
+        let KeyHolder { agent, key, .. } = holder;
         let scopes = match &wanted.scope {
             None => key.scopes.clone(),
             Some(scope) => {

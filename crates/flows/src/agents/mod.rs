@@ -26,7 +26,7 @@ pub use address::{
 pub use admit::{AdmitAgentError, AdmittedAgent, AgentLimit};
 pub use authenticate::{AgentAuthError, AgentCaller, BearerCaller, PresentedBasic};
 pub use authorize::{NotYours, authorize_agent, authorize_own_key, check_agent_id};
-pub use directory::{DirectoryInput, ProfileChange, ProfileInput};
+pub use directory::{DirectoryInput, ProfileChange, ProfileError, ProfileInput};
 pub use exchange::{ExchangeError, IssuedAgentToken, WantedToken};
 pub(crate) use input::Judge;
 pub use input::{InvalidInput, SliceInput};

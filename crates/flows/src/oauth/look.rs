@@ -20,7 +20,7 @@ impl Found {
     /// Whether its holder may act: what a suspended agent has can be revoked, and is good for nothing.
     pub(super) fn may_act(&self) -> bool {
         match self {
-            Self::Key(holder) | Self::Agent(holder, _) => holder.agent.is_active(),
+            Self::Key(holder) | Self::Agent(holder, _) => holder.may_act(),
             Self::Person(user, _) => user.is_active(),
         }
     }

@@ -114,7 +114,7 @@ impl Engine {
         };
         let by = by.as_deref();
         match found {
-            Found::Key(KeyHolder { key, agent }) => {
+            Found::Key(KeyHolder { key, agent, .. }) => {
                 match self.revoke_held(agent.id, key.id, actor, by, origin, |_| Ok(())) {
                     Err(KeyError::Fault(fault)) => Err(fault),
                     // Done, or somebody else was faster.

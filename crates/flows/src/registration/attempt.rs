@@ -145,9 +145,9 @@ impl Engine {
         })
     }
 
-    /// Makes a code and has it mailed, if one may go to the address now. If not, the code that lives
-    /// goes on living; or there is an attempt without a code, which stays the same however often it is
-    /// asked for, like any other, and gets a code once one may go.
+    /// Makes a code and has it mailed, if one may go to the address now. If not, there is an attempt
+    /// without a code, which stays the same however often it is asked for, like any other, and gets a code
+    /// once one may go. A code for another address dies in either case.
     pub(super) fn start_attempt(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -158,10 +158,7 @@ impl Engine {
         now: Instant,
     ) -> Result<ClaimAttempt, Fault> {
         let entropy = self.entropy.as_ref();
-        let (same, other) = match current {
-            Some(it) if it.email == email.as_str() => (Some(it), None),
-            current => (None, current),
-        };
+        let same = current.filter(|it| it.email == email.as_str());
         let made = ClaimAttempt {
             id: ClaimAttemptId::generate(entropy)?,
             registration: registration.id,
@@ -179,9 +176,6 @@ impl Engine {
                 return Ok(same);
             }
             uow.audit().append(&event.failed().with_detail("limit"))?;
-            if let Some(alive) = other.filter(|it| it.code.is_some()) {
-                return Ok(alive);
-            }
             uow.registrations().put_attempt(&made)?;
             return Ok(made);
         }

@@ -4,6 +4,7 @@ use diesel::{
     sql_types::Nullable,
 };
 use portcullis_credentials::{AllowedNetworks, ApiKey, KeyName};
+use portcullis_identity::UserStatus;
 use portcullis_kernel::{
     AgentId, ApiKeyId, Instant, Page, Place, Scopes, Slice, StoreResult, TokenDigest, TokenId,
 };
@@ -18,7 +19,7 @@ use super::{
     schema::{
         agents,
         api_keys::{self, dsl as column},
-        spent_tokens,
+        spent_tokens, users,
     },
     slices::{after, slice_of},
 };
@@ -195,14 +196,25 @@ impl ApiKeyRepository for Unit {
     }
 }
 
+/// Whether the agent of the row belongs to a suspended user.
+macro_rules! owner_is_suspended {
+    () => {
+        exists(
+            users::table
+                .filter(users::id.nullable().eq(agents::owner_id))
+                .filter(users::status.eq(AsText(UserStatus::Suspended))),
+        )
+    };
+}
+
 impl AgentAccess for Unit {
     fn find_key(&mut self, digest: &TokenDigest) -> StoreResult<Option<KeyHolder>> {
         let query = api_keys::table
             .inner_join(agents::table)
             .filter(column::digest.eq(DigestBytes(*digest)))
-            .select((Row::as_select(), AgentRow::as_select()));
-        let rows = self.read(|conn| query.first::<(Row, AgentRow)>(conn).optional())?;
-        Ok(rows.map(|(key, agent)| holder(key, agent)))
+            .select((Row::as_select(), AgentRow::as_select(), owner_is_suspended!()));
+        let rows = self.read(|conn| query.first::<(Row, AgentRow, bool)>(conn).optional())?;
+        Ok(rows.map(|(key, agent, suspended)| holder(key, agent, suspended)))
     }
 
     fn find_token(
@@ -214,12 +226,12 @@ impl AgentAccess for Unit {
         let query = api_keys::table
             .inner_join(agents::table)
             .filter(column::id.eq(AsText(key)))
-            .select((Row::as_select(), AgentRow::as_select(), spent));
-        let rows = self.read(|conn| query.first::<(Row, AgentRow, bool)>(conn).optional())?;
-        Ok(rows.map(|(key, agent, spent)| (holder(key, agent), spent)))
+            .select((Row::as_select(), AgentRow::as_select(), owner_is_suspended!(), spent));
+        let rows = self.read(|conn| query.first::<(Row, AgentRow, bool, bool)>(conn).optional())?;
+        Ok(rows.map(|(key, agent, suspended, spent)| (holder(key, agent, suspended), spent)))
     }
 }
 
-fn holder(key: Row, agent: AgentRow) -> KeyHolder {
-    KeyHolder { key: key.into(), agent: agent.into() }
+fn holder(key: Row, agent: AgentRow, owner_suspended: bool) -> KeyHolder {
+    KeyHolder { key: key.into(), agent: agent.into(), owner_suspended }
 }

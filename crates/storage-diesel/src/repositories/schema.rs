@@ -343,4 +343,10 @@ diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(api_keys -> agents (agent_id));
 diesel::joinable!(agent_networks -> agents (agent_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, refresh_tokens);
-diesel::allow_tables_to_appear_in_same_query!(agents, api_keys, agent_networks, spent_tokens);
+diesel::allow_tables_to_appear_in_same_query!(
+    agents,
+    api_keys,
+    agent_networks,
+    spent_tokens,
+    users
+);

@@ -1,7 +1,7 @@
 //! Cases of [`AgentAccess`](crate::AgentAccess).
 
 use portcullis_credentials::ApiKey;
-use portcullis_identity::{Agent, AgentStatus};
+use portcullis_identity::{Agent, AgentStatus, UserStatus};
 use portcullis_kernel::{ApiKeyId, TokenDigest, TokenId};
 use portcullis_tokens::SpentToken;
 
@@ -15,6 +15,7 @@ case_list! {
     a_key_is_found_with_its_agent_by_its_digest,
     a_token_is_found_by_its_key_and_is_spent_or_not,
     a_key_that_changed_or_is_gone_is_seen_so,
+    that_the_owner_is_suspended_is_seen_with_the_key,
 }
 
 fn by_token(lab: &Lab<'_>, key: ApiKeyId, token: TokenId) -> Option<(KeyHolder, bool)> {
@@ -33,7 +34,10 @@ pub fn a_key_is_found_with_its_agent_by_its_digest(storage: &dyn Storage) {
         for key in [lab.new_api_key(agent.id), dead] {
             let key = lab.add_api_key(key);
             let found = lab.read(|uow| uow.agent_access().find_key(&key.digest));
-            assert_eq!(found, Some(KeyHolder { key, agent: agent.clone() }));
+            assert_eq!(
+                found,
+                Some(KeyHolder { key, agent: agent.clone(), owner_suspended: false })
+            );
         }
     }
     let unknown = TokenDigest::of(&lab.tag());
@@ -48,7 +52,7 @@ pub fn a_token_is_found_by_its_key_and_is_spent_or_not(storage: &dyn Storage) {
     for key in [lab.new_api_key(agent.id), revoked] {
         let key = lab.add_api_key(key);
         let (token, other) = (lab.token_id(), lab.token_id());
-        let holder = KeyHolder { key, agent: agent.clone() };
+        let holder = KeyHolder { key, agent: agent.clone(), owner_suspended: false };
         let found = |token, spent| {
             assert_eq!(by_token(&lab, holder.key.id, token), Some((holder.clone(), spent)));
         };
@@ -75,4 +79,23 @@ pub fn a_key_that_changed_or_is_gone_is_seen_so(storage: &dyn Storage) {
     assert!(lab.statement(|uow| uow.agents().delete(agent.id)));
     assert_eq!(by_token(&lab, key.id, token), None);
     assert_eq!(lab.read(|uow| uow.agent_access().find_key(&key.digest)), None);
+}
+
+/// Of its own owner, and no longer than they are.
+pub fn that_the_owner_is_suspended_is_seen_with_the_key(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let (owner, other) = (lab.user(), lab.user());
+    let agent = lab.add_agent(Agent { owner: Some(owner.id), ..lab.new_agent() });
+    let key = lab.add_api_key(lab.new_api_key(agent.id));
+    for (user, status, seen) in [
+        (other.id, UserStatus::Suspended, false),
+        (owner.id, UserStatus::Suspended, true),
+        (owner.id, UserStatus::Active, false),
+    ] {
+        assert!(lab.statement(|uow| uow.users().set_status(user, status)));
+        let found = lab.read(|uow| uow.agent_access().find_key(&key.digest)).unwrap();
+        assert_eq!((found.owner_suspended, found.may_act()), (seen, !seen));
+        let (found, _) = by_token(&lab, key.id, lab.token_id()).unwrap();
+        assert_eq!((found.owner_suspended, found.may_act()), (seen, !seen));
+    }
 }

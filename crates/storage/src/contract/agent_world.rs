@@ -103,7 +103,8 @@ impl AgentWorld {
     }
 
     pub(super) fn full(&self) -> SeenOfAgent {
-        let holder = KeyHolder { key: self.key.clone(), agent: self.agent.clone() };
+        let holder =
+            KeyHolder { key: self.key.clone(), agent: self.agent.clone(), owner_suspended: false };
         SeenOfAgent {
             proven: vec![self.agent.clone()],
             by_key: Some(holder.clone()),

@@ -128,5 +128,7 @@ fn is_live(key: &ApiKey, agent: AgentId, now: Instant) -> bool {
 
 fn holder(tables: &Tables, key: &ApiKey) -> Option<KeyHolder> {
     let agent = tables.agents.get(&key.agent)?.clone();
-    Some(KeyHolder { key: key.clone(), agent })
+    let owner = agent.owner.and_then(|owner| tables.users.get(&owner));
+    let owner_suspended = owner.is_some_and(|owner| !owner.is_active());
+    Some(KeyHolder { key: key.clone(), agent, owner_suspended })
 }

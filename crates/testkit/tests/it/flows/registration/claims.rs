@@ -117,15 +117,16 @@ fn o5_l9_over_a_mail_limit_the_answer_is_the_usual_one_and_no_mail_goes() {
 }
 
 #[test]
-fn over_a_mail_limit_the_attempt_that_lives_is_answered_and_lives_on() {
+fn o11_another_address_kills_the_code_though_no_mail_may_go_there() {
     let engine = TestEngine::new();
     let [first, second] = [(); 2].map(|()| engine.anonymous());
     let alive = engine.start(&first, JANE);
     let code = engine.receive("claim_code");
     engine.code(&second, JOHN);
-    assert_eq!(engine.start(&first, JOHN), alive, "John got a code this minute");
+    let other = engine.start(&first, JOHN);
+    assert_ne!(other.attempt, alive.attempt, "nobody sees that John got a code this minute");
     assert!(waiting(&engine).is_empty());
-    engine.complete(&first, &code).unwrap();
+    assert_eq!(engine.complete(&first, &code).unwrap_err().code(), "otp_expired");
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! Whose the agent is after a claim.
 
 use portcullis_audit::{Action, Actor, Outcome};
+use portcullis_flows::agents::ProfileInput;
 use portcullis_identity::Role;
-use portcullis_kernel::{Classify as _, Origin};
+use portcullis_kernel::{Classify as _, ErrorKind, Origin, Slice};
 use portcullis_testkit::engine::TestEngine;
 
 use super::{
     super::{
-        JANE, JOHN, PASSWORD, People as _, Stored as _, from, home,
+        JANE, JOHN, PASSWORD, People as _, Stored as _,
+        agents::{Agents as _, everywhere},
+        from, home,
         mailbox::{Mail as _, OTHER_PASSWORD, kinds},
     },
     Claims as _, StoredClaims as _, unlimited,
@@ -135,4 +138,45 @@ fn an_agent_that_signed_itself_up_gets_no_recovery_key_until_it_belongs_to_nobod
     let jane = engine.find_user(JANE).unwrap().id;
     engine.delete_user(jane, Actor::Operator, &Origin::local()).unwrap();
     reset().unwrap();
+}
+
+#[test]
+fn who_answers_to_nobody_is_not_in_the_directory() {
+    let engine = unlimited();
+    let newcomer = engine.anonymous();
+    let change = |visibility: &str| {
+        let input = ProfileInput {
+            description: Some("Helps.".into()),
+            visibility: Some(visibility.into()),
+            ..ProfileInput::default()
+        };
+        engine.change_agent_profile(newcomer.agent, &input.check().unwrap(), &home())
+    };
+    let refused = change("public").unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Forbidden, "forbidden"));
+    assert_eq!(engine.find_bot(&newcomer).unwrap().profile.description, None);
+    change("private").unwrap();
+    let listed = || engine.list_directory(None, &Slice::first(9)).unwrap().items.len();
+    assert_eq!(listed(), 0);
+    engine.claim(&newcomer, JANE);
+    change("public").unwrap();
+    assert_eq!(listed(), 1);
+}
+
+#[test]
+fn agents_of_a_suspended_person_wait_with_them() {
+    for stored in everywhere() {
+        let engine = TestEngine::builder().storage(stored.storage()).build();
+        let newcomer = engine.anonymous();
+        let key = engine.claim(&newcomer, JANE);
+        let token = engine.token(&key);
+        let jane = engine.find_user(JANE).unwrap().id;
+        for _ in 0..2 {
+            assert!(engine.lives(&key) && engine.is_good(&token));
+            engine.suspend_user(jane, Actor::Operator, &Origin::local()).unwrap();
+            assert!(!engine.lives(&key) && !engine.is_good(&token));
+            assert!(engine.find_bot(&newcomer).unwrap().is_active(), "it waits for nothing else");
+            engine.resume_user(jane, Actor::Operator, &Origin::local()).unwrap();
+        }
+    }
 }
