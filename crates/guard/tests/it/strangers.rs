@@ -25,13 +25,13 @@ fn asking() -> IntrospectionPolicy {
 }
 
 /// Shows made-up keys at one moment until one is not asked about any more; says how many were.
-async fn flood(api: &Api, from: u64) -> u64 {
-    for number in from.. {
+async fn flood(api: &Api) -> u64 {
+    for number in 0..1000 {
         if api.refuses(&api_key(number)).await == Reason::Unavailable {
-            return number - from;
+            return number;
         }
     }
-    unreachable!()
+    panic!("all of them are asked about");
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn made_up_keys_shut_out_no_key_that_works() {
 #[tokio::test]
 async fn unknown_keys_wait_their_turn_where_too_many_are_shown() {
     let api = api();
-    assert_eq!(flood(&api, 0).await, 150, "half of a minute's at once");
+    assert_eq!(flood(&api).await, 150, "half of a minute's at once");
     let refusal = api.show(API_KEY).await.unwrap_err();
     assert_eq!(refusal.reason(), Reason::Unavailable, "it was not live yet");
     assert_eq!(&refusal.headers()["retry-after"], "1");
@@ -117,7 +117,7 @@ async fn a_key_is_known_for_ten_minutes_from_when_it_was_live() {
         let api = api();
         assert!(api.show(API_KEY).await.is_ok());
         api.clock.advance(later);
-        flood(&api, 0).await;
+        flood(&api).await;
         assert_eq!(api.show(API_KEY).await.is_ok(), is_known, "{later}");
     }
 }
@@ -130,7 +130,7 @@ async fn a_key_that_died_is_unknown_again() {
     api.server.asked();
     assert_eq!(api.refuses(API_KEY).await, Reason::Invalid, "as one that is known");
     let mut asked = 0;
-    while api.refuses(API_KEY).await == Reason::Invalid {
+    while asked < 1000 && api.refuses(API_KEY).await == Reason::Invalid {
         asked += 1;
     }
     // One of a minute's half went when it was first shown.
@@ -143,7 +143,7 @@ async fn tokens_that_were_verified_are_asked_about_whatever_keys_are_made_up() {
     let api = with(policy);
     let token = api.token();
     api.server.activate(&token, json!({}));
-    flood(&api, 0).await;
+    flood(&api).await;
     assert!(api.show(&token).await.is_ok());
 }
 
