@@ -27,7 +27,7 @@ use axum::{
     routing::{get, post},
 };
 use portcullis_guard::{
-    About, Credentials, Guard, GuardOptions, HttpsClient, IntrospectionPolicy, OperationId,
+    About, Cost, Credentials, Guard, GuardOptions, HttpsClient, IntrospectionPolicy, OperationId,
     Principal, Refusal,
     tower::{GuardLayer, MetadataService},
 };
@@ -38,8 +38,8 @@ use tokio::net::TcpListener;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
-/// What a note costs, in credits.
-const COST: u32 = 1;
+/// What a note costs.
+const COST: Cost = Cost::of::<1>();
 
 #[derive(Clone)]
 struct Api {

@@ -5,11 +5,11 @@ use portcullis_tokens::AgentToken;
 use time::Duration;
 
 use crate::{
-    Charged, GuardOptions, InvalidOptions, Metadata, OperationId, Presented, Principal, Refusal,
-    Transport,
-    introspect::Introspector,
+    Charged, Cost, GuardOptions, InvalidOptions, Metadata, OperationId, Presented, Principal,
+    Refusal, Transport,
+    introspect::{Introspector, Kind},
     keys::{Failure, KeyCache},
-    principal::{Known, Subject},
+    principal::Known,
     refusal::Refusals,
     server::AuthServer,
 };
@@ -107,17 +107,18 @@ impl Guard {
         Err(self.0.refusals.insufficient_scope(wanted))
     }
 
-    /// Charges `cost` credits (1 to 1,000,000) to the ledger of the token's or key's holder. The same
+    /// Charges `cost` to the ledger of the token's or key's holder. The same
     /// operation is charged once, however often this is called. Charge before the work is done: a refusal
     /// is the answer to the client, and the work is not done.
     ///
     /// # Errors
     /// 402 as the auth server words it, 401 when the token or key has died meanwhile, 409 when the
-    /// operation was charged at another cost, 503 when it cannot be charged.
+    /// operation was charged at another cost, 503 when it cannot be charged; 500, and an error in the log,
+    /// when the guard was made without credentials.
     pub async fn charge(
         &self,
         principal: &Principal,
-        cost: u32,
+        cost: Cost,
         operation: &OperationId,
     ) -> Result<Charged, Refusal> {
         self.0.server.charge(&self.0.refusals, principal, cost, operation).await
@@ -148,7 +149,7 @@ impl Inner {
             return Err(self.refused("a token for another audience"));
         }
         if self.asks_about_tokens {
-            return self.ask(token, now).await;
+            return self.ask(Kind::Token, token, now).await;
         }
         Ok(Principal::new(known(verified), token))
     }
@@ -161,11 +162,11 @@ impl Inner {
         if opaque::prefix_of(&SecretString::from(key)).is_none() {
             return Err(self.refused("neither a token nor a key"));
         }
-        self.ask(key, self.clock.now()).await
+        self.ask(Kind::Key, key, self.clock.now()).await
     }
 
-    async fn ask(&self, token: &str, now: Instant) -> Result<Principal, Refusal> {
-        let told = self.introspector.ask(token, now).await;
+    async fn ask(&self, kind: Kind, token: &str, now: Instant) -> Result<Principal, Refusal> {
+        let told = self.introspector.ask(kind, token, now).await;
         match told.map_err(|away| Refusals::unavailable(away.retry_after))? {
             Some(known) => Ok(Principal::new(Known::clone(&known), token)),
             None => Err(self.refused("the auth server says that it is not active")),
@@ -192,7 +193,7 @@ fn is_jwt(token: &str) -> bool {
 
 fn known(token: AgentToken) -> Known {
     Known {
-        subject: Subject::Agent(token.grant.agent),
+        subject: token.grant.agent,
         scopes: token.grant.scopes,
         owner: token.grant.owner,
         key_id: Some(token.grant.key),

@@ -8,26 +8,27 @@ use std::{
     },
 };
 
-use http::{Response, StatusCode};
-use portcullis_kernel::{Clock, Instant, Scopes, TokenDigest};
-use serde::Deserialize;
+use portcullis_kernel::{Clock, Instant, TokenDigest};
 use time::Duration;
 
 use crate::{
     IntrospectionPolicy,
     flight::Flight,
-    principal::{Known, Subject},
+    gate::Gate,
+    principal::Known,
     server::{AuthServer, Away},
     shelf::Shelf,
+    told::{self, Told, Trouble},
 };
 
 const PATH: &str = "/oauth2/introspect";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// How many questions wait for their answer at most.
+/// How many questions wait for their answer at most, and how many may when one about an unknown key joins.
 const MOST_ASKED: usize = 256;
-/// How long nothing is asked once the auth server did not answer.
-const PAUSE: Duration = Duration::SECOND;
+const MOST_ASKED_OF_UNKNOWN: usize = 192;
+/// When to come again where there is no place for a question, or it broke.
+const SOON: Duration = Duration::SECOND;
 
 pub(crate) struct Introspector {
     server: Arc<AuthServer>,
@@ -37,16 +38,31 @@ pub(crate) struct Introspector {
     asked: Arc<AtomicUsize>,
 }
 
-/// What a key or token is good for; `None` when for nothing.
-type Told = Option<Arc<Known>>;
+/// What the auth server is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A key, which anybody may have made up.
+    Key,
+    /// A token whose signature was verified: the auth server made it.
+    Token,
+}
+
 type Answer = Result<Told, Away>;
 
 struct State {
     live: Shelf<Arc<Known>>,
     dead: Shelf<()>,
+    /// Of whom no answer could be read, and until when none is asked for.
+    unclear: Shelf<Instant>,
     flights: HashMap<TokenDigest, Flight<Answer>>,
-    /// Until when nothing is asked.
-    pause: Option<Instant>,
+    gate: Gate,
+}
+
+/// A question, without what it is about.
+#[derive(Clone, Copy)]
+struct Question {
+    digest: TokenDigest,
+    kind: Kind,
 }
 
 /// What is at hand without asking.
@@ -70,17 +86,18 @@ impl Introspector {
         let state = State {
             live: Shelf::new(policy.entries),
             dead: Shelf::new(policy.entries),
+            unclear: Shelf::new(policy.entries),
             flights: HashMap::new(),
-            pause: None,
+            gate: Gate::new(&policy),
         };
         let asked = Arc::default();
         Arc::new(Self { server, clock, policy, state: Mutex::new(state), asked })
     }
 
     /// What the auth server says of a key or token, or said a moment ago.
-    pub(crate) async fn ask(self: &Arc<Self>, token: &str, now: Instant) -> Answer {
-        let digest = TokenDigest::of(token);
-        let (flight, asked) = match self.find(digest, token, now, true) {
+    pub(crate) async fn ask(self: &Arc<Self>, kind: Kind, token: &str, now: Instant) -> Answer {
+        let question = Question { digest: TokenDigest::of(token), kind };
+        let (flight, asked) = match self.find(question, token, now, true) {
             Found::Answer(answer) => return answer,
             Found::Flight(flight, asked) => (flight, asked),
         };
@@ -90,7 +107,7 @@ impl Introspector {
         if asked == Asked::ByUs || self.is_young(&answer, asked_at, now) {
             return answer;
         }
-        match self.find(digest, token, now, false) {
+        match self.find(question, token, now, false) {
             Found::Answer(answer) => answer,
             Found::Flight(flight, _) => land(flight).await,
         }
@@ -108,17 +125,15 @@ impl Introspector {
 
     fn find(
         self: &Arc<Self>,
-        digest: TokenDigest,
+        question: Question,
         token: &str,
         now: Instant,
         may_join: bool,
     ) -> Found {
+        let digest = question.digest;
         let mut state = self.state();
-        if let Some(known) = state.live.get(&digest, now) {
-            return Found::Answer(Ok(Some(Arc::clone(known))));
-        }
-        if state.dead.get(&digest, now).is_some() {
-            return Found::Answer(Ok(None));
+        if let Some(answer) = state.at_hand(&digest, now) {
+            return Found::Answer(answer);
         }
         let flight = state.flights.get(&digest).filter(|flight| may_join && !flight.is_over());
         let positive = self.policy.positive;
@@ -126,19 +141,18 @@ impl Introspector {
         if let Some(flight) = flight {
             return Found::Flight(flight.join(), Asked::ByOthers);
         }
-        // A clock that was set back makes no pause longer.
-        let pause = state.pause.map(|pause| pause - now);
-        let pause = pause.filter(|left| left.is_positive() && *left <= Duration::MINUTE);
-        if let Some(retry_after) = pause {
-            return Found::Answer(Err(Away { retry_after }));
-        }
-        let Some(seat) = Seat::take(&self.asked) else {
-            return Found::Answer(Err(Away { retry_after: PAUSE }));
+        let is_known = question.kind == Kind::Token || state.gate.knows(&digest, now);
+        let most = if is_known { MOST_ASKED } else { MOST_ASKED_OF_UNKNOWN };
+        let Some(seat) = Seat::take(&self.asked, most) else {
+            return Found::Answer(Err(Away { retry_after: SOON }));
         };
+        if let Err(away) = state.gate.pass(is_known, now) {
+            return Found::Answer(Err(away));
+        }
         let (introspector, token) = (Arc::clone(self), token.to_owned());
         let flight = Flight::start(now, async move {
-            let answer = introspector.question(&token).await;
-            introspector.note(digest, &answer, now);
+            let told = introspector.told(&token).await;
+            let answer = introspector.note(question, is_known, told, now);
             drop(seat);
             answer
         });
@@ -147,40 +161,51 @@ impl Introspector {
         Found::Flight(joined, Asked::ByUs)
     }
 
-    async fn question(&self, token: &str) -> Answer {
+    async fn told(&self, token: &str) -> Result<Told, Trouble> {
         let token: String = form_urlencoded::byte_serialize(token.as_bytes()).collect();
-        let answer = self.server.post(PATH, FORM, format!("token={token}").into_bytes()).await?;
-        self.read(&answer)
+        let answer = self.server.post(PATH, FORM, format!("token={token}").into_bytes()).await;
+        told::read(&self.server, PATH, &answer.map_err(Trouble::Server)?)
     }
 
-    fn read(&self, answer: &Response<Vec<u8>>) -> Answer {
-        if answer.status() != StatusCode::OK {
-            return Err(self.server.refused(PATH, answer));
-        }
-        let body: Body =
-            serde_json::from_slice(answer.body()).map_err(|error| self.server.away(PATH, error))?;
-        if !body.active {
-            return Ok(None);
-        }
-        let known = body.read();
-        known.map(|known| Some(Arc::new(known))).ok_or_else(|| {
-            self.server.away(PATH, "it told of a principal in a form that is not known here")
-        })
-    }
-
-    fn note(&self, digest: TokenDigest, answer: &Answer, asked_at: Instant) {
+    /// Keeps what was told, and says what it means for whoever asked.
+    fn note(
+        &self,
+        question: Question,
+        is_known: bool,
+        told: Result<Told, Trouble>,
+        asked_at: Instant,
+    ) -> Answer {
+        let Question { digest, kind } = question;
+        let now = self.clock.now();
         let mut state = self.state();
         if state.flights.get(&digest).is_some_and(|flight| flight.asked_at == asked_at) {
             state.flights.remove(&digest);
         }
-        match answer {
+        match told {
             Ok(Some(known)) => {
                 let until = asked_at + self.policy.positive;
                 let until = known.expires_at.map_or(until, |end| end.min(until));
-                state.live.put(digest, Arc::clone(known), asked_at, until);
+                state.live.put(digest, Arc::clone(&known), asked_at, until);
+                if kind == Kind::Key {
+                    state.gate.live(digest, asked_at);
+                }
+                Ok(Some(known))
             }
-            Ok(None) => state.dead.put(digest, (), asked_at, asked_at + self.policy.negative),
-            Err(away) => state.pause = Some(self.clock.now() + away.retry_after),
+            Ok(None) => {
+                state.dead.put(digest, (), asked_at, asked_at + self.policy.negative);
+                state.gate.dead(&digest);
+                Ok(None)
+            }
+            Err(Trouble::Unclear(away)) => {
+                let until = now + away.retry_after;
+                state.unclear.put(digest, until, asked_at, until);
+                Err(away)
+            }
+            Err(Trouble::Server(away)) => {
+                state.gate.close(away, now);
+                Err(away)
+            }
+            Err(Trouble::TooMany(away)) => Err(state.gate.slow_down(away, is_known, now)),
         }
     }
 
@@ -189,13 +214,26 @@ impl Introspector {
     }
 }
 
+impl State {
+    fn at_hand(&self, digest: &TokenDigest, now: Instant) -> Option<Answer> {
+        if let Some(known) = self.live.get(digest, now) {
+            return Some(Ok(Some(Arc::clone(known))));
+        }
+        if self.dead.get(digest, now).is_some() {
+            return Some(Ok(None));
+        }
+        let until = self.unclear.get(digest, now)?;
+        Some(Err(Away { retry_after: *until - now }))
+    }
+}
+
 /// The place of a question among those that wait; given back however it ends.
 struct Seat(Arc<AtomicUsize>);
 
 impl Seat {
-    fn take(asked: &Arc<AtomicUsize>) -> Option<Self> {
+    fn take(asked: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
         let seat = Self(Arc::clone(asked));
-        (asked.fetch_add(1, Ordering::Relaxed) < MOST_ASKED).then_some(seat)
+        (asked.fetch_add(1, Ordering::Relaxed) < most).then_some(seat)
     }
 }
 
@@ -206,43 +244,5 @@ impl Drop for Seat {
 }
 
 async fn land(flight: Flight<Answer>) -> Answer {
-    flight.land().await.unwrap_or(Err(Away { retry_after: PAUSE }))
-}
-
-/// An answer of RFC 7662 §2.2, as far as it is read.
-#[derive(Deserialize)]
-struct Body {
-    active: bool,
-    sub: Option<String>,
-    principal_type: Option<String>,
-    scope: Option<String>,
-    exp: Option<i64>,
-    jti: Option<String>,
-    aud: Option<String>,
-    owner: Option<String>,
-    key_id: Option<String>,
-    email_verified: Option<bool>,
-}
-
-impl Body {
-    fn read(self) -> Option<Known> {
-        let sub = self.sub?;
-        let subject = match self.principal_type?.as_str() {
-            "agent" => Subject::Agent(sub.parse().ok()?),
-            "user" => Subject::User(sub.parse().ok()?),
-            _ => return None,
-        };
-        let scopes = self.scope.map_or(Ok(Scopes::default()), |scope| scope.parse()).ok()?;
-        let expires_at = self.exp.map(Instant::from_unix_timestamp).transpose().ok()?;
-        Some(Known {
-            subject,
-            scopes,
-            owner: self.owner.map(|owner| owner.parse()).transpose().ok()?,
-            key_id: self.key_id.map(|key| key.parse()).transpose().ok()?,
-            token_id: self.jti.map(|id| id.parse()).transpose().ok()?,
-            audience: self.aud,
-            expires_at,
-            email_verified: self.email_verified,
-        })
-    }
+    flight.land().await.unwrap_or(Err(Away { retry_after: SOON }))
 }

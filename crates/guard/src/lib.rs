@@ -19,7 +19,9 @@ pub mod actix;
 mod axum;
 #[cfg(feature = "client")]
 mod client;
+mod cost;
 mod flight;
+mod gate;
 mod guard;
 mod introspect;
 mod keys;
@@ -28,9 +30,11 @@ mod meter;
 mod options;
 mod presented;
 mod principal;
+mod rate;
 mod refusal;
 mod server;
 mod shelf;
+mod told;
 #[cfg(feature = "tower")]
 pub mod tower;
 mod transport;
@@ -38,6 +42,7 @@ mod url;
 
 #[cfg(feature = "client")]
 pub use client::HttpsClient;
+pub use cost::{Cost, InvalidCost};
 pub use guard::Guard;
 pub use metadata::Metadata;
 pub use meter::{Charged, OperationId};
@@ -46,6 +51,6 @@ pub use options::{
 };
 pub use portcullis_kernel::{InvalidScopes, Scopes};
 pub use presented::Presented;
-pub use principal::{Principal, PrincipalKind, Subject};
+pub use principal::Principal;
 pub use refusal::{Reason, Refusal, Unguarded};
 pub use transport::{Answering, MOST_BYTES, Transport, TransportError};

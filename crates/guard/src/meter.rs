@@ -10,7 +10,7 @@ use portcullis_kernel::{Entropy, EntropyError, TokenDigest, codes};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Principal, Reason, Refusal,
+    Cost, Principal, Reason, Refusal,
     refusal::Refusals,
     server::{AuthServer, Away},
 };
@@ -82,12 +82,18 @@ impl AuthServer {
         &self,
         refusals: &Refusals,
         principal: &Principal,
-        cost: u32,
+        cost: Cost,
         operation: &OperationId,
     ) -> Result<Charged, Refusal> {
+        if !self.has_credentials() {
+            tracing::error!(
+                "Guard::charge needs GuardOptions::credentials: nothing can be charged."
+            );
+            return Err(Refusals::no_credentials());
+        }
         let away = |away: Away| Refusals::unavailable(away.retry_after);
         let token = principal.presented();
-        let question = Question { token, cost, operation_id: operation.as_str() };
+        let question = Question { token, cost: cost.credits(), operation_id: operation.as_str() };
         let body = serde_json::to_vec(&question).map_err(|error| away(self.away(PATH, error)))?;
         let answer = match self.post(PATH, JSON, body.clone()).await {
             // It may have been charged, and only the answer was lost: the operation's name makes it safe to

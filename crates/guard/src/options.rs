@@ -76,6 +76,9 @@ impl GuardOptions {
         if !(Duration::ZERO..=MOST_NEGATIVE).contains(&introspection.negative) {
             return wrong("introspection.negative", "must be 0 to 1 second");
         }
+        if introspection.unknown_per_minute == 0 {
+            return wrong("introspection.unknown_per_minute", "must be 1 at least");
+        }
         if introspection.access_tokens && self.credentials.is_none() {
             return wrong("introspection.access_tokens", "needs credentials to ask with");
         }
@@ -120,6 +123,11 @@ pub struct IntrospectionPolicy {
     pub negative: Duration,
     /// How many answers of each kind are kept at most. 10,000 by default.
     pub entries: usize,
+    /// How often within any minute it is asked about keys that were not live within the last ten minutes,
+    /// half of it at once; beyond that they are answered with 503 and those that were live are still asked
+    /// about. Half of what the auth server answers a resource server by default: 300. Where several
+    /// instances of an API ask by the same credentials, they share what it answers.
+    pub unknown_per_minute: u32,
     /// Whether access tokens are asked about as well, once their signature is verified, and so die with
     /// their key and agent here, too, and not only when they expire. Off by default.
     pub access_tokens: bool,
@@ -131,6 +139,7 @@ impl Default for IntrospectionPolicy {
             positive: MOST_POSITIVE,
             negative: MOST_NEGATIVE,
             entries: 10_000,
+            unknown_per_minute: 300,
             access_tokens: false,
         }
     }
@@ -194,6 +203,8 @@ mod tests {
         wrong(name, &|options| options.introspection.positive = Duration::seconds(-1));
         let name = "introspection.negative";
         wrong(name, &|options| options.introspection.negative = Duration::seconds(2));
+        let name = "introspection.unknown_per_minute";
+        wrong(name, &|options| options.introspection.unknown_per_minute = 0);
         let name = "introspection.access_tokens";
         wrong(name, &|options| options.introspection.access_tokens = true);
     }

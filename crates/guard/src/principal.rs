@@ -1,5 +1,3 @@
-use std::fmt;
-
 use portcullis_kernel::{
     AgentId, ApiKeyId, ExposeSecret as _, Instant, Scopes, SecretString, TokenId, UserId,
 };
@@ -7,9 +5,9 @@ use portcullis_kernel::{
 /// Who sends a request, and what they may do. Handlers get it from the layer.
 #[derive(Clone, Debug)]
 pub struct Principal {
-    /// Who.
-    pub subject: Subject,
-    /// What for. Of a key: the scopes that it shares with this resource server. People's are empty.
+    /// Who: an agent, which is the OAuth client, too. People's tokens are for the auth server alone.
+    pub subject: AgentId,
+    /// What for. Of a key: the scopes that it shares with this resource server.
     pub scopes: Scopes,
     /// The user that an agent belongs to: when its token was issued or, where the auth server was asked, now.
     pub owner: Option<UserId>,
@@ -26,28 +24,10 @@ pub struct Principal {
     presented: SecretString,
 }
 
-/// An agent or a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
-    /// A program with an account of its own.
-    Agent(AgentId),
-    /// A person.
-    User(UserId),
-}
-
-/// What kind of principal it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PrincipalKind {
-    /// A program with an account of its own.
-    Agent,
-    /// A person.
-    User,
-}
-
 /// What is known of a token or key, without the token or key.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
-    pub(crate) subject: Subject,
+    pub(crate) subject: AgentId,
     pub(crate) scopes: Scopes,
     pub(crate) owner: Option<UserId>,
     pub(crate) key_id: Option<ApiKeyId>,
@@ -73,22 +53,6 @@ impl Principal {
         }
     }
 
-    /// Agent or person.
-    pub fn kind(&self) -> PrincipalKind {
-        match self.subject {
-            Subject::Agent(_) => PrincipalKind::Agent,
-            Subject::User(_) => PrincipalKind::User,
-        }
-    }
-
-    /// The OAuth client: the agent itself; `None` for people.
-    pub fn client_id(&self) -> Option<AgentId> {
-        match self.subject {
-            Subject::Agent(id) => Some(id),
-            Subject::User(_) => None,
-        }
-    }
-
     /// Whether it has this scope.
     pub fn has(&self, scope: &str) -> bool {
         self.scopes.contains(scope)
@@ -97,25 +61,5 @@ impl Principal {
     /// The token or key as it was sent.
     pub(crate) fn presented(&self) -> &str {
         self.presented.expose_secret()
-    }
-}
-
-impl fmt::Display for Subject {
-    /// The id, as in `sub`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Agent(id) => id.fmt(f),
-            Self::User(id) => id.fmt(f),
-        }
-    }
-}
-
-impl PrincipalKind {
-    /// The name on the wire: `agent` or `user`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::User => "user",
-        }
     }
 }

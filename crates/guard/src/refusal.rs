@@ -37,6 +37,9 @@ pub enum Reason {
     Conflict,
     /// 503: the auth server cannot be asked.
     Unavailable,
+    /// 500: a request is to be charged by a guard that was made without credentials. A mistake of the
+    /// program.
+    NoCredentials,
 }
 
 /// What makes the refusals of one API: all of them name its metadata.
@@ -115,6 +118,7 @@ impl Reason {
             Self::PaymentRequired => StatusCode::PAYMENT_REQUIRED,
             Self::Conflict => StatusCode::CONFLICT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoCredentials => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -173,6 +177,12 @@ impl Refusals {
         refusal
     }
 
+    /// Nothing can be charged. Why is told to nobody but the log.
+    pub(crate) fn no_credentials() -> Refusal {
+        let detail = "This API has a fault, which is in its log.";
+        Refusal::new(Reason::NoCredentials, codes::INTERNAL_ERROR, detail)
+    }
+
     /// The operation was charged at another cost.
     pub(crate) fn conflict() -> Refusal {
         let detail =
@@ -196,6 +206,7 @@ impl fmt::Display for Refusal {
             Reason::PaymentRequired => "the balance does not cover it",
             Reason::Conflict => "charged already, at another cost",
             Reason::Unavailable => "the auth server cannot be asked",
+            Reason::NoCredentials => "the guard was made without credentials to charge with",
         })
     }
 }

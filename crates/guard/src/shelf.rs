@@ -42,6 +42,12 @@ impl<V> Shelf<V> {
         self.young.insert(digest, Entry { since, until, value });
     }
 
+    /// Forgets an answer.
+    pub(crate) fn remove(&mut self, digest: &TokenDigest) {
+        self.young.remove(digest);
+        self.old.remove(digest);
+    }
+
     #[cfg(test)]
     fn len(&self) -> usize {
         self.young.len() + self.old.len()
@@ -75,6 +81,8 @@ mod tests {
         assert_eq!(shelf.get(&digest(1), at(6)), Some(&"another"));
         shelf.put(digest(3), "none", at(0), at(0));
         assert_eq!((shelf.len(), shelf.get(&digest(3), at(0))), (1, None));
+        shelf.remove(&digest(1));
+        assert_eq!((shelf.len(), shelf.get(&digest(1), at(6))), (0, None));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use actix_web::{
     web,
 };
 use portcullis_guard::{
-    OperationId, Principal, Refusal,
+    Cost, OperationId, Principal, Refusal,
     actix::{Protect, metadata},
 };
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn ask(api: &Api, request: TestRequest, headers: &[&str]) -> ServiceRespon
         let guard = guard.clone();
         async move {
             let operation = OperationId::of(&principal, "POST /notes", "1");
-            guard.charge(&principal, 1, &operation).await?;
+            guard.charge(&principal, Cost::of::<1>(), &operation).await?;
             Ok::<_, Refusal>(HttpResponse::Created().finish())
         }
     };

@@ -1,6 +1,6 @@
 //! Every refusal, to the letter.
 
-use portcullis_guard::{GuardOptions, Presented, Refusal};
+use portcullis_guard::{Cost, GuardOptions, OperationId, Presented, Refusal};
 use serde_json::{Value, json};
 
 use crate::support::{API_KEY, Api, RESOURCE, options};
@@ -87,8 +87,9 @@ async fn a_conflict_is_told() {
     let api = Api::new();
     let principal = api.show(&api.token()).await.unwrap();
     api.server.answer(409, &[], "{}");
-    let operation = portcullis_guard::OperationId::of(&principal, "", "");
-    let refusal = api.guard.charge(&principal, 1, &operation).await.unwrap_err();
+    let operation = OperationId::of(&principal, "", "");
+    let cost = Cost::of::<1>();
+    let refusal = api.guard.charge(&principal, cost, &operation).await.unwrap_err();
     check(&refusal, 409, "conflict", None);
 }
 

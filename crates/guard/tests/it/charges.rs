@@ -1,10 +1,12 @@
 //! Charging, before a meter that is played by a test.
 
-use portcullis_guard::{GuardOptions, OperationId, Principal, Reason};
+use portcullis_guard::{Cost, GuardOptions, OperationId, Principal, Reason};
 use portcullis_kernel::{Entropy, EntropyError};
 use serde_json::{Value, json};
 
-use crate::support::{API_KEY, Api, ISSUER, options};
+use crate::support::{API_KEY, Api, ISSUER, Log, options};
+
+const ONE: Cost = Cost::of::<1>();
 
 async fn charged_by(answer: (u16, &[(&str, &str)], &str)) -> (Api, Principal) {
     let api = Api::new();
@@ -19,7 +21,7 @@ async fn charged_by(answer: (u16, &[(&str, &str)], &str)) -> (Api, Principal) {
 async fn a_charge_names_token_cost_and_operation() {
     let (api, principal) = charged_by((200, &[], r#"{"charged":true,"balance":41}"#)).await;
     let operation = OperationId::of(&principal, "POST /notes", "one");
-    let charged = api.guard.charge(&principal, 3, &operation).await.unwrap();
+    let charged = api.guard.charge(&principal, Cost::of::<3>(), &operation).await.unwrap();
     assert_eq!(charged.balance, Some(41));
     let asked = api.server.asked();
     assert_eq!(asked.len(), 1);
@@ -38,7 +40,7 @@ async fn whatever_else_a_good_answer_says_it_is_charged() {
     for (status, body) in [(200, ""), (201, "{}"), (204, ""), (200, r#"{"balance":null}"#)] {
         let (api, principal) = charged_by((status, &[], body)).await;
         let operation = OperationId::of(&principal, "", "");
-        let charged = api.guard.charge(&principal, 1, &operation).await.unwrap();
+        let charged = api.guard.charge(&principal, ONE, &operation).await.unwrap();
         assert_eq!(charged.balance, None, "{status} {body}");
     }
 }
@@ -61,7 +63,7 @@ async fn payment_required_is_passed_on_as_it_came() {
     ];
     let (api, principal) = charged_by((402, &headers, body)).await;
     let operation = OperationId::of(&principal, "", "");
-    let refusal = api.guard.charge(&principal, 3, &operation).await.unwrap_err();
+    let refusal = api.guard.charge(&principal, Cost::of::<3>(), &operation).await.unwrap_err();
     assert_eq!((refusal.reason(), refusal.status().as_u16()), (Reason::PaymentRequired, 402));
     assert_eq!(refusal.body().as_ref(), body.as_bytes());
     let challenges: Vec<_> = refusal.headers().get_all("www-authenticate").iter().collect();
@@ -88,12 +90,12 @@ async fn other_answers_are_refusals_of_ours() {
     ] {
         let (api, principal) = charged_by((status, &[], body)).await;
         let operation = OperationId::of(&principal, "", "");
-        let refusal = api.guard.charge(&principal, 1, &operation).await.unwrap_err();
+        let refusal = api.guard.charge(&principal, ONE, &operation).await.unwrap_err();
         assert_eq!(refusal.reason(), reason, "{status} {body}");
     }
     let (api, principal) = charged_by((503, &[("Retry-After", "3")], "")).await;
     let operation = OperationId::of(&principal, "", "");
-    let refusal = api.guard.charge(&principal, 1, &operation).await.unwrap_err();
+    let refusal = api.guard.charge(&principal, ONE, &operation).await.unwrap_err();
     assert_eq!(refusal.headers()["retry-after"], "3");
 }
 
@@ -102,14 +104,14 @@ async fn a_charge_whose_answer_was_lost_is_asked_for_once_more_by_the_same_name(
     let (api, principal) = charged_by((200, &[], r#"{"balance":4}"#)).await;
     api.server.lose_one();
     let operation = OperationId::of(&principal, "POST /notes", "1");
-    let charged = api.guard.charge(&principal, 1, &operation).await.unwrap();
+    let charged = api.guard.charge(&principal, ONE, &operation).await.unwrap();
     assert_eq!(charged.balance, Some(4));
     let asked = api.server.asked();
     assert_eq!(asked.len(), 2);
     assert_eq!(asked[0], asked[1]);
     // What was answered, in whatever way, is not asked again.
     api.server.answer(503, &[], "");
-    assert!(api.guard.charge(&principal, 1, &operation).await.is_err());
+    assert!(api.guard.charge(&principal, ONE, &operation).await.is_err());
     assert_eq!(api.server.count(), 1);
 }
 
@@ -118,13 +120,27 @@ async fn nothing_is_served_that_cannot_be_charged() {
     let (api, principal) = charged_by((200, &[], "{}")).await;
     api.server.go_down();
     let operation = OperationId::of(&principal, "", "");
-    let refusal = api.guard.charge(&principal, 1, &operation).await.unwrap_err();
+    let refusal = api.guard.charge(&principal, ONE, &operation).await.unwrap_err();
     assert_eq!(refusal.reason(), Reason::Unavailable);
+}
 
+#[tokio::test]
+async fn a_guard_without_credentials_says_that_it_cannot_charge_and_not_to_come_again() {
     let api = Api::with(GuardOptions { credentials: None, ..options() });
     let principal = api.show(&api.token()).await.unwrap();
-    let refusal = api.guard.charge(&principal, 1, &operation).await.unwrap_err();
-    assert_eq!(refusal.reason(), Reason::Unavailable, "no credentials to charge with");
+    api.server.asked();
+    let log = Log::new();
+    let operation = OperationId::of(&principal, "", "");
+    let refusal = api.guard.charge(&principal, ONE, &operation).await.unwrap_err();
+    assert_eq!((refusal.reason(), refusal.status().as_u16()), (Reason::NoCredentials, 500));
+    assert_eq!(refusal.headers().get("retry-after"), None);
+    let body: Value = serde_json::from_slice(refusal.body()).unwrap();
+    assert_eq!((&body["code"], &body["status"]), (&json!("internal_error"), &json!(500)));
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("ERROR"), "{lines:?}");
+    assert!(lines[0].contains("GuardOptions::credentials"), "{lines:?}");
+    assert_eq!(api.server.count(), 0);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod charges;
 mod client;
 mod introspection;
 mod key_set;
+mod strangers;
 mod support;
 mod tokens;
 mod tower_layer;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use portcullis_guard::{
-    OperationId, Principal, Refusal,
+    Cost, OperationId, Principal, Refusal,
     tower::{GuardLayer, MetadataService},
 };
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn app(api: &Api) -> Router {
     let guard = api.guard.clone();
     let write = move |principal: Principal| async move {
         let operation = OperationId::of(&principal, "POST /notes", "1");
-        guard.charge(&principal, 1, &operation).await?;
+        guard.charge(&principal, Cost::of::<1>(), &operation).await?;
         Ok::<_, Refusal>(StatusCode::CREATED)
     };
     let read = |principal: Principal| async move { Json(json!(principal.subject.to_string())) };

@@ -20,6 +20,8 @@ struct State {
     key_set: Value,
     /// What is told of keys and tokens; of others that they are not active.
     active: HashMap<String, Value>,
+    /// What is answered about some.
+    about: HashMap<String, (u16, String)>,
     /// Instead of everything else.
     instead: Option<Response<Vec<u8>>>,
     is_down: bool,
@@ -63,6 +65,11 @@ impl Fake {
 
     pub(crate) fn deactivate(&self, token: &str) {
         self.state().active.remove(token);
+    }
+
+    /// Answers in this way whatever is asked about a key.
+    pub(crate) fn answer_about(&self, token: &str, status: u16, body: &str) {
+        self.state().about.insert(token.to_owned(), (status, body.to_owned()));
     }
 
     pub(crate) fn go_down(&self) {
@@ -130,6 +137,10 @@ impl Fake {
             "/oauth2/introspect" => {
                 let mut form = form_urlencoded::parse(asked.body.as_bytes());
                 let (_, token) = form.find(|(name, _)| name == "token").unwrap();
+                if let Some((status, body)) = state.about.get(token.as_ref()) {
+                    let answer = Response::builder().status(*status);
+                    return Ok(answer.body(body.clone().into_bytes()).unwrap());
+                }
                 let told = state.active.get(token.as_ref());
                 told.cloned().unwrap_or_else(|| json!({ "active": false }))
             }

@@ -3,6 +3,7 @@
 mod clock;
 mod fake;
 mod issuer;
+mod log;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use portcullis_kernel::{Entropy, EntropyError, ExposeSecret as _, opaque};
 pub(crate) use clock::TestClock;
 pub(crate) use fake::Fake;
 pub(crate) use issuer::{AGENT, Issuer, KEY_ID, START, at};
+pub(crate) use log::Log;
 
 pub(crate) const ISSUER: &str = "https://auth.example";
 pub(crate) const RESOURCE: &str = "https://api.example";
