@@ -1,4 +1,5 @@
 use portcullis_kernel::{CreditEntryId, Instant, ResourceServerId};
+use ring::digest::{SHA256, digest};
 
 use crate::{AccountId, Amount, Cost};
 
@@ -103,6 +104,30 @@ impl Note {
     }
 }
 
+/// Whom a top-up names, as a digest: an agent may be erased whose former owner keeps the entry, in which no
+/// one is to read of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addressee([u8; 32]);
+
+impl Addressee {
+    /// Digests the account that was named.
+    pub fn of(named: AccountId) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, named.to_string().as_bytes()).as_ref());
+        Self(bytes)
+    }
+
+    /// A digest read back from storage.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, for storage.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 /// A change of a balance that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posting {
@@ -118,6 +143,8 @@ pub struct Posting {
     pub operation: Option<OperationId>,
     /// The resource server that charged.
     pub server: Option<ResourceServerId>,
+    /// Of a top-up, whom its event named, wherever the credits are now.
+    pub addressee: Option<Addressee>,
     /// What was said about it.
     pub note: Option<Note>,
     /// When.
@@ -152,7 +179,7 @@ impl Posting {
         Self { note, ..Self::new(id, account, amount.credits(), Reason::Grant, at) }
     }
 
-    /// What was paid for elsewhere, as told by the event of this name.
+    /// What was paid for elsewhere, as told by the event of this name, which names this account.
     pub fn top_up(
         id: CreditEntryId,
         account: AccountId,
@@ -160,8 +187,11 @@ impl Posting {
         event: OperationId,
         at: Instant,
     ) -> Self {
-        let operation = Some(event);
-        Self { operation, ..Self::new(id, account, amount.credits(), Reason::Topup, at) }
+        Self {
+            operation: Some(event),
+            addressee: Some(Addressee::of(account)),
+            ..Self::new(id, account, amount.credits(), Reason::Topup, at)
+        }
     }
 
     /// What gives a charge back, to the account that has its entry now.
@@ -176,7 +206,8 @@ impl Posting {
     }
 
     fn new(id: CreditEntryId, account: AccountId, delta: i64, reason: Reason, at: Instant) -> Self {
-        Self { id, account, delta, reason, operation: None, server: None, note: None, at }
+        let (operation, server, addressee, note) = (None, None, None, None);
+        Self { id, account, delta, reason, operation, server, addressee, note, at }
     }
 
     /// The same, for another account.
@@ -186,9 +217,15 @@ impl Posting {
         self
     }
 
-    /// Whether this asks for what an entry of the same name recorded.
+    /// Whether this asks for what an entry of the same name recorded: to the same account, or, for a
+    /// top-up, to whomever was named then.
     pub fn repeats(&self, entry: &Entry) -> bool {
-        self.account == entry.posting.account && self.delta == entry.posting.delta
+        let recorded = &entry.posting;
+        let same = match self.addressee {
+            Some(_) => self.addressee == recorded.addressee,
+            None => self.account == recorded.account,
+        };
+        same && self.delta == recorded.delta
     }
 }
 
@@ -253,6 +290,23 @@ mod tests {
         for bad in ["", "  ", "a\nb", "a\0b", &"é".repeat(201)] {
             assert_eq!(Note::parse(bad), Err(InvalidNote), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_top_up_is_repeated_by_whom_it_named_and_a_charge_by_who_pays() {
+        let agent: AccountId = format!("agt_{}", "0f".repeat(16)).parse().unwrap();
+        let user: AccountId = "01HRHZ2K00ZZZZZZZZZZZZZZZZ".parse().unwrap();
+        let (id, at) = (format!("cre_{}", "0f".repeat(16)).parse().unwrap(), Instant::UNIX_EPOCH);
+        let name = || OperationId::parse("x").unwrap();
+        let top_up =
+            |named, credits| Posting::top_up(id, named, Amount::new(credits).unwrap(), name(), at);
+        let moved = Entry { posting: top_up(agent, 5).to(user), balance: 5 };
+        assert!(top_up(agent, 5).repeats(&moved) && top_up(agent, 5).to(user).repeats(&moved));
+        assert!(!top_up(agent, 6).repeats(&moved) && !top_up(user, 5).repeats(&moved));
+        let by = (format!("rs_{}", "0f".repeat(16)).parse().unwrap(), name());
+        let charge = Posting::charge(id, agent, Cost::new(5).unwrap(), by, at);
+        let moved = Entry { posting: charge.clone().to(user), balance: 0 };
+        assert!(charge.clone().to(user).repeats(&moved) && !charge.repeats(&moved));
     }
 
     proptest! {

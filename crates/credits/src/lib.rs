@@ -14,6 +14,7 @@ pub use account::AccountId;
 pub use amount::{Amount, Cost, InvalidAmount, InvalidCost, MOST_BALANCE};
 pub use challenge::{ChallengeKey, PaymentWanted};
 pub use entry::{
-    Entry, InvalidNote, InvalidOperation, Ledger, Note, OperationId, Posted, Posting, Reason,
+    Addressee, Entry, InvalidNote, InvalidOperation, Ledger, Note, OperationId, Posted, Posting,
+    Reason,
 };
 pub use webhook::{Delivery, InvalidWebhookSecret, Unverified, WebhookSecret, verify};

@@ -25,8 +25,9 @@ pub use error::{Fault, Invalid, Limited};
 pub use janitor::Cleaned;
 pub use limits::{Admission, AdmitError, Admitted, AdmittedPage, Charge, LimitClass, LimitError};
 pub use options::{
-    AgentLimits, AgentOptions, AgentRegistrationLimits, AgentRegistrationOptions, CreditOptions,
-    EngineOptions, LimitOptions, MailedOptions, RegistrationMode, RegistrationOptions,
+    AgentLimits, AgentOptions, AgentRegistrationLimits, AgentRegistrationOptions, CreditLimits,
+    CreditOptions, EngineOptions, LimitOptions, MailedOptions, RegistrationMode,
+    RegistrationOptions,
 };
 /// The key that seals private keys at rest, one of an engine's [`Parts`].
 pub use portcullis_tokens::MasterKey;

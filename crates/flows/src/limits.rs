@@ -40,6 +40,8 @@ pub enum LimitClass {
     AgentRegistration,
     /// Any other route of OAuth.
     OAuthAnonymous,
+    /// Any route of credits.
+    Credits,
 }
 
 /// The first answer about a request of a client address, from memory alone.
@@ -134,6 +136,7 @@ impl Engine {
             LimitClass::AgentAnonymous => &limits.agents.anonymous,
             LimitClass::AgentRegistration => &limits.agent_registration.requests,
             LimitClass::OAuthAnonymous => &limits.agents.oauth_anonymous,
+            LimitClass::Credits => &limits.credits.anonymous,
         }
     }
 

@@ -11,7 +11,7 @@ use time::Duration;
 
 pub use agent_registration::{AgentRegistrationLimits, AgentRegistrationOptions};
 pub use agents::AgentOptions;
-pub use credits::CreditOptions;
+pub use credits::{CreditLimits, CreditOptions};
 pub use limits::{AgentLimits, LimitOptions};
 
 /// Every number and switch of the domain. The default is what the specification says.

@@ -13,7 +13,7 @@ use diesel::{
 };
 use portcullis_audit::{Action, Outcome};
 use portcullis_credentials::{KeyName, MailedKind, PasswordHash};
-use portcullis_credits::{AccountId, Note, OperationId, Reason};
+use portcullis_credits::{AccountId, Addressee, Note, OperationId, Reason};
 use portcullis_identity::{AgentName, AgentStatus, Description, DisplayName, Role, UserStatus};
 use portcullis_kernel::{
     AgentId, ApiKeyId, AuditEventId, ClaimAttemptId, CodeMac, CreditEntryId, EmailChangeId,
@@ -183,4 +183,6 @@ of_32_bytes! {
     DigestBytes(TokenDigest): "digest",
     /// The MAC of a code.
     CodeBytes(CodeMac): "code",
+    /// Whom a top-up names.
+    AddresseeBytes(Addressee): "addressee",
 }

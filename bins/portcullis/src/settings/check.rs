@@ -35,6 +35,7 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     checker.rate_limits(settings);
     checker.agent_limits(settings);
     checker.agent_registration_limits(settings);
+    checker.credit_limits(settings);
     checker.problems
 }
 

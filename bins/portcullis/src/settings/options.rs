@@ -125,6 +125,7 @@ impl Settings {
             notice: limited(built_in.notice, limits.notice),
             agents: self.agent_limits(),
             agent_registration: self.agent_registration_limits(),
+            credits: self.credit_limits(),
             known_address_for: limits.known_address_for.time(),
         }
     }

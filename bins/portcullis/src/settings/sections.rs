@@ -39,7 +39,7 @@ pub(crate) use agents::AgentAlgorithm;
 pub(super) use agents::{
     AgentLimits, AgentRegistration, Agents, OauthLimits, Prefix, Scope, Tries,
 };
-pub(super) use credits::Credits;
+pub(super) use credits::{CreditLimits, Credits};
 
 section! {
     /// All settings.
@@ -185,6 +185,7 @@ section! {
         agents: AgentLimits = AgentLimits::default(),
         agent_registration: AgentRegistrationLimits = AgentRegistrationLimits::default(),
         oauth: OauthLimits = OauthLimits::default(),
+        credits: CreditLimits = CreditLimits::default(),
     }
 }
 

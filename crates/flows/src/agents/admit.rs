@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use portcullis_credentials::ApiKey;
 use portcullis_identity::Agent;
 use portcullis_kernel::{AgentId, Origin};
-use portcullis_limits::{AddressKey, BucketKey, Policy, Standing};
+use portcullis_limits::{BucketKey, Policy, Standing};
 use time::Duration;
 
 use super::{AgentAuthError, AgentCaller, PresentedBasic, exchange::nearest};
@@ -57,12 +57,14 @@ impl Engine {
         client: IpAddr,
         origin: &Origin,
     ) -> Result<AdmittedAgent<AgentCaller>, AdmitAgentError> {
-        self.refuse_exhausted_address(client)?;
+        self.refuse_exhausted_address(LimitClass::AgentAnonymous, client)?;
         let accepted = match token {
             Some(token) => self.authenticate_agent(token, origin),
             None => Err(AgentAuthError::Missing),
         };
-        let caller = accepted.or_else(|error| self.refuse_agent(error, client, origin))?;
+        let caller = accepted.or_else(|error| {
+            self.refuse_agent(LimitClass::AgentAnonymous, error, client, origin)
+        })?;
         let agent = self.count_agent(caller.agent.id, limit, origin)?;
         let key = self.count_key(&caller.key, origin)?;
         Ok(AdmittedAgent { caller, standing: nearest(agent, key) })
@@ -80,20 +82,27 @@ impl Engine {
         client: IpAddr,
         origin: &Origin,
     ) -> Result<AdmittedAgent<Agent>, AdmitAgentError> {
-        self.refuse_exhausted_address(client)?;
+        self.refuse_exhausted_address(LimitClass::AgentAnonymous, client)?;
         let accepted = self.authenticate_recovery(presented);
-        let caller = accepted.or_else(|error| self.refuse_agent(error, client, origin))?;
+        let caller = accepted.or_else(|error| {
+            self.refuse_agent(LimitClass::AgentAnonymous, error, client, origin)
+        })?;
         let standing = self.count_agent(caller.id, limit, origin)?;
         Ok(AdmittedAgent { caller, standing })
     }
 
-    pub(crate) fn refuse_exhausted_address(&self, client: IpAddr) -> Result<(), LimitError> {
-        let exhausted = self.exhausted(LimitClass::AgentAnonymous, client);
+    pub(crate) fn refuse_exhausted_address(
+        &self,
+        class: LimitClass,
+        client: IpAddr,
+    ) -> Result<(), LimitError> {
+        let exhausted = self.exhausted(class, client);
         exhausted.map_or(Ok(()), |standing| Err(LimitError::Exceeded(standing)))
     }
 
     pub(crate) fn refuse_agent<T>(
         &self,
+        class: LimitClass,
         error: AgentAuthError,
         client: IpAddr,
         origin: &Origin,
@@ -101,9 +110,7 @@ impl Engine {
         if let AgentAuthError::Fault(_) = error {
             return Err(AdmitAgentError::Auth(error, None));
         }
-        let policy = self.options.limits.agents.anonymous;
-        let bucket = BucketKey::address(&policy, AddressKey::from(client));
-        let standing = self.count(bucket, policy, origin)?;
+        let standing = self.admit_address(class, client, origin)?;
         Err(AdmitAgentError::Auth(error, standing))
     }
 

@@ -6,8 +6,8 @@ use portcullis_limits::BucketKey;
 
 use super::account::account_of;
 use crate::{
-    Engine,
-    agents::{AdmitAgentError, AdmittedAgent, AgentAuthError, AgentLimit, BearerCaller},
+    Engine, LimitClass,
+    agents::{AdmitAgentError, AdmittedAgent, AgentAuthError, BearerCaller},
     people::{AuthenticateError, Caller},
 };
 
@@ -32,7 +32,8 @@ impl Holder {
 
 impl Engine {
     /// Accepts an agent's API key or access token, or a person's access token, and counts the request as
-    /// [`admit_agent`](Self::admit_agent) does; that of a person towards their user.
+    /// [`admit_agent`](Self::admit_agent) does, towards the limits of credits; that of a person towards
+    /// their user.
     ///
     /// # Errors
     /// [`AdmitAgentError`].
@@ -42,20 +43,22 @@ impl Engine {
         client: IpAddr,
         origin: &Origin,
     ) -> Result<AdmittedAgent<Holder>, AdmitAgentError> {
-        self.refuse_exhausted_address(client)?;
+        self.refuse_exhausted_address(LimitClass::Credits, client)?;
         let accepted = match presented {
             Some(presented) => self.authenticate_holder(presented, origin),
             None => Err(AgentAuthError::Missing),
         };
-        let caller = accepted.or_else(|error| self.refuse_agent(error, client, origin))?;
+        let caller = accepted
+            .or_else(|error| self.refuse_agent(LimitClass::Credits, error, client, origin))?;
+        let policy = self.options.limits.credits.principal;
         let standing = match &caller {
             Holder::Agent(caller) => {
-                let agent = self.count_agent(caller.agent.id, AgentLimit::Usual, origin)?;
+                let bucket = BucketKey::principal(&policy, caller.agent.id);
+                let agent = self.count(bucket, policy, origin)?;
                 let key = self.count_key(&caller.key, origin)?;
                 agent.into_iter().chain(key).min_by_key(|standing| standing.remaining)
             }
             Holder::Person(caller) => {
-                let policy = self.options.limits.principal;
                 self.count(BucketKey::principal(&policy, caller.user.id), policy, origin)?
             }
         };

@@ -1,7 +1,7 @@
-use portcullis_audit::{Action, Actor};
-use portcullis_credits::{AccountId, Amount, Note, OperationId, Posted, Posting, Reason};
+use portcullis_audit::{Action, Actor, AuditEvent};
+use portcullis_credits::{AccountId, Amount, Entry, Note, OperationId, Posted, Posting, Reason};
 use portcullis_kernel::{CreditEntryId, Field, Origin, ResourceServerId, StoreError, codes};
-use portcullis_storage::{AsStoreError, StorageExt};
+use portcullis_storage::{AsStoreError, StorageExt, UnitOfWork};
 
 use super::account::{about, hold};
 use crate::{
@@ -123,14 +123,16 @@ impl Engine {
     ) -> Result<Given, GiveError> {
         let now = self.now();
         let id = CreditEntryId::generate(self.entropy.as_ref()).map_err(Fault::from)?;
-        let find =
-            |reason| self.storage.read(|uow| uow.credits().find(reason, Some(server), operation));
-        let charge = find(Reason::Charge)?.ok_or(GiveError::NotFound)?;
-        let posting = Posting::refund(id, &charge, None, now);
-        self.give(&posting, Action::CreditsRefunded, actor, origin)
+        let event = self.event(Action::CreditsRefunded, actor, origin, now).map_err(Fault::from)?;
+        self.storage.transact(|uow| {
+            let charge = hold_charge(uow, server, operation)?;
+            let posting = Posting::refund(id, &charge, None, now);
+            post(uow, &posting, &event)
+        })
     }
 
-    /// Posts what an account gets, and writes down that it did; what was done before is answered as then.
+    /// Posts what an account gets, and writes down that it did; what was done before is answered as then,
+    /// whatever became of whom it was meant for.
     pub(super) fn give(
         &self,
         posting: &Posting,
@@ -139,21 +141,80 @@ impl Engine {
         origin: &Origin,
     ) -> Result<Given, GiveError> {
         let event = self.event(action, actor, origin, posting.at).map_err(Fault::from)?;
-        let event = event.with_detail(posting.delta.to_string());
         self.storage.transact(|uow| {
-            let account = hold(uow, posting.account)?.ok_or(GiveError::NotFound)?;
-            let posting = posting.clone().to(account);
-            let given = |balance| Ok(Given { account, credits: posting.delta, balance });
-            match uow.credits().post(&posting)? {
-                Posted::Done(balance) => {
-                    uow.audit().append(&about(event.clone(), account))?;
-                    given(balance)
-                }
-                Posted::Recorded(_) if posting.reason == Reason::Refund => Err(GiveError::Refunded),
-                Posted::Recorded(entry) if posting.repeats(&entry) => given(entry.balance),
-                Posted::Recorded(_) => Err(GiveError::OtherTopUp),
-                Posted::Refused => Err(GiveError::TooMuch),
+            if let Some(entry) = recorded(uow, posting)? {
+                return repeated(posting, &entry);
+            }
+            match hold(uow, posting.account)? {
+                Some(account) => post(uow, &posting.clone().to(account), &event),
+                // It may have been given beside this, and the agent erased since.
+                None => match recorded(uow, posting)? {
+                    Some(entry) => repeated(posting, &entry),
+                    None => Err(GiveError::NotFound),
+                },
             }
         })
     }
+}
+
+/// The entry of a charge, whose user or agent is held until the transaction ends: whose it is can change
+/// until then.
+fn hold_charge(
+    uow: &mut dyn UnitOfWork,
+    server: ResourceServerId,
+    operation: &OperationId,
+) -> Result<Entry, GiveError> {
+    let before = find_charge(uow, server, operation)?;
+    hold(uow, before.posting.account)?;
+    let held = find_charge(uow, server, operation)?;
+    if held.posting.account != before.posting.account {
+        return Err(StoreError::Contention("the charge went to another ledger".into()).into());
+    }
+    Ok(held)
+}
+
+fn find_charge(
+    uow: &mut dyn UnitOfWork,
+    server: ResourceServerId,
+    operation: &OperationId,
+) -> Result<Entry, GiveError> {
+    let found = uow.credits().find(Reason::Charge, Some(server), operation)?;
+    found.ok_or(GiveError::NotFound)
+}
+
+/// Posts to an account whose user or agent is held.
+fn post(
+    uow: &mut dyn UnitOfWork,
+    posting: &Posting,
+    event: &AuditEvent,
+) -> Result<Given, GiveError> {
+    match uow.credits().post(posting)? {
+        Posted::Done(balance) => {
+            let event = event.clone().with_detail(posting.delta.to_string());
+            uow.audit().append(&about(event, posting.account))?;
+            Ok(Given { account: posting.account, credits: posting.delta, balance })
+        }
+        Posted::Recorded(entry) => repeated(posting, &entry),
+        Posted::Refused => Err(GiveError::TooMuch),
+    }
+}
+
+/// What goes by the same name already.
+fn recorded(uow: &mut dyn UnitOfWork, posting: &Posting) -> Result<Option<Entry>, StoreError> {
+    match &posting.operation {
+        Some(operation) => uow.credits().find(posting.reason, posting.server, operation),
+        None => Ok(None),
+    }
+}
+
+/// The answer when something of the same name was given before: the same again, if it was the same.
+fn repeated(posting: &Posting, entry: &Entry) -> Result<Given, GiveError> {
+    if posting.reason == Reason::Refund {
+        return Err(GiveError::Refunded);
+    }
+    if !posting.repeats(entry) {
+        return Err(GiveError::OtherTopUp);
+    }
+    let Entry { posting: given, balance } = entry;
+    Ok(Given { account: given.account, credits: given.delta, balance: *balance })
 }

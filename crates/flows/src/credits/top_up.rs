@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use portcullis_audit::{Action, Actor};
 use portcullis_credits::{AccountId, Amount, Delivery, Note, OperationId, Posting, verify};
 use portcullis_kernel::{CreditEntryId, Field, Origin, codes};
-use portcullis_limits::{AddressKey, BucketKey, Standing};
+use portcullis_limits::{BucketKey, Standing};
 
 use super::give::{GiveError, Given};
 use crate::{
@@ -110,19 +110,14 @@ impl Engine {
         client: IpAddr,
         origin: &Origin,
     ) -> Result<Option<Standing>, WebhookError> {
-        if let Some(standing) = self.exhausted(LimitClass::AgentAnonymous, client) {
-            return Err(LimitError::Exceeded(standing).into());
-        }
+        self.refuse_exhausted_address(LimitClass::Credits, client)?;
         let PresentedDelivery { id, timestamp, signature } = delivery;
         let shown = Delivery { id, timestamp, signature };
-        let limits = &self.options.limits.agents;
         if verify(&self.options.credits.webhook_secrets, &shown, body, self.now()).is_ok() {
-            let policy = limits.resource_server;
+            let policy = self.options.limits.credits.top_up;
             return Ok(self.count(BucketKey::principal(&policy, SENDER), policy, origin)?);
         }
-        let policy = limits.anonymous;
-        let bucket = BucketKey::address(&policy, AddressKey::from(client));
-        Err(WebhookError::Refused(self.count(bucket, policy, origin)?))
+        Err(WebhookError::Refused(self.admit_address(LimitClass::Credits, client, origin)?))
     }
 
     /// Records credits that were paid for elsewhere, once for each event: the same one again is answered as

@@ -9,4 +9,6 @@ mod servers;
 pub use introspect::{Active, Introspection, PrincipalKind};
 pub(crate) use look::Found;
 pub use revoke::{RevokeError, Revoker};
-pub use servers::{AddServer, AddServerError, AddedServer, ServerAuthError, is_resource};
+pub use servers::{
+    AddServer, AddServerError, AddedServer, ServerAuthError, ServerLimit, is_resource,
+};

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use portcullis_audit::{Action, Actor};
 use portcullis_identity::{PlainServerSecret, ResourceServer};
 use portcullis_kernel::{Field, Origin, ResourceServerId, Scopes, codes};
-use portcullis_limits::{AddressKey, BucketKey, Standing};
+use portcullis_limits::{BucketKey, Standing};
 use portcullis_storage::StorageExt;
 
 use crate::{
@@ -37,6 +37,16 @@ pub struct AddedServer {
     pub server: ResourceServer,
     /// Its secret; shown once.
     pub secret: PlainServerSecret,
+}
+
+/// Which limits a request of a resource server counts towards. Each kind has limits of its own: neither
+/// many charges nor many questions stop the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerLimit {
+    /// A question about a key or token, or its revocation.
+    OAuth,
+    /// A charge.
+    Charge,
 }
 
 /// Why no resource server was added.
@@ -90,22 +100,22 @@ impl Engine {
     pub fn admit_server(
         &self,
         presented: Option<PresentedBasic>,
+        limit: ServerLimit,
         client: IpAddr,
         origin: &Origin,
     ) -> Result<AdmittedAgent<ResourceServer>, ServerAuthError> {
-        if let Some(standing) = self.exhausted(LimitClass::OAuthAnonymous, client) {
-            return Err(LimitError::Exceeded(standing).into());
-        }
-        let limits = &self.options.limits.agents;
+        let limits = &self.options.limits;
+        let (class, policy) = match limit {
+            ServerLimit::OAuth => (LimitClass::OAuthAnonymous, limits.agents.resource_server),
+            ServerLimit::Charge => (LimitClass::Credits, limits.credits.charge),
+        };
+        self.refuse_exhausted_address(class, client)?;
         if let Some(server) = self.find_server(presented)? {
-            let policy = limits.resource_server;
             let bucket = BucketKey::principal(&policy, server.id);
             let standing = self.count(bucket, policy, origin)?;
             return Ok(AdmittedAgent { caller: server, standing });
         }
-        let policy = limits.oauth_anonymous;
-        let bucket = BucketKey::address(&policy, AddressKey::from(client));
-        Err(ServerAuthError::Refused(self.count(bucket, policy, origin)?))
+        Err(ServerAuthError::Refused(self.admit_address(class, client, origin)?))
     }
 
     fn find_server(

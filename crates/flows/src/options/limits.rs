@@ -1,7 +1,7 @@
 use portcullis_limits::Policy;
 use time::Duration;
 
-use super::AgentRegistrationLimits;
+use super::{AgentRegistrationLimits, CreditLimits};
 
 /// The rate limits of every surface.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,8 @@ pub struct LimitOptions {
     pub agents: AgentLimits,
     /// The limits of agents that sign themselves up.
     pub agent_registration: AgentRegistrationLimits,
+    /// The limits of balances, charges and top-ups.
+    pub credits: CreditLimits,
     /// How long an address from which a user signed in is not bound by `sign_in_failures`.
     pub known_address_for: Duration,
 }
@@ -58,6 +60,7 @@ impl Default for LimitOptions {
             notice: Policy::new("mail.notice", 5, Duration::HOUR).closed_on_failure(),
             agents: AgentLimits::default(),
             agent_registration: AgentRegistrationLimits::default(),
+            credits: CreditLimits::default(),
             known_address_for: Duration::days(30),
         }
     }
@@ -94,7 +97,7 @@ pub struct AgentLimits {
     pub principal: Policy,
     /// Requests to `/oauth2/*` of one client address without a credential, or with a refused one.
     pub oauth_anonymous: Policy,
-    /// Requests of one resource server.
+    /// Requests to `/oauth2/*` of one resource server.
     pub resource_server: Policy,
 }
 

@@ -1,5 +1,8 @@
 use actix_web::HttpResponse;
-use portcullis_flows::credits::{ChargeError, ChargeInput, Charged};
+use portcullis_flows::{
+    credits::{ChargeError, ChargeInput, Charged},
+    oauth::ServerLimit,
+};
 use portcullis_kernel::codes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -68,8 +71,8 @@ impl From<Charged> for ChargedBody {
         ProblemReads,
     ))]
 async fn charge(mut call: Call) -> Answer {
-    let bytes = call.bytes_before_server().await?;
-    let charged = as_server(&call, move |engine, server, _| {
+    let bytes = call.bytes_before_credits().await?;
+    let charged = as_server(&call, ServerLimit::Charge, move |engine, server, _| {
         let order = charge_in(&bytes)?.check().map_err(Refusal::of)?;
         engine.charge_credits(&server, &order).map_err(refused)
     });

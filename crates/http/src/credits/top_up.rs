@@ -82,7 +82,7 @@ async fn top_up(mut call: Call) -> Answer {
     if !call.engine().hears_top_ups() {
         return Err(Refusal::from_status(StatusCode::NOT_FOUND));
     }
-    let bytes = call.bytes_before_agent().await?;
+    let bytes = call.bytes_before_credits().await?;
     let (delivery, client) = (delivery_of(&call), call.client()?);
     let done = call.hop(move |engine, origin| {
         let standing = engine.admit_top_up(&delivery, &bytes, client, origin)?;

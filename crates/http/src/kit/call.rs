@@ -163,9 +163,9 @@ impl Call {
         self.bytes_before_credential(MediaType::Json, LimitClass::AgentAnonymous).await
     }
 
-    /// The same of a route that wants a resource server's credential.
-    pub(crate) async fn bytes_before_server(&mut self) -> Result<Bytes, Refusal> {
-        self.bytes_before_credential(MediaType::Json, LimitClass::OAuthAnonymous).await
+    /// The same of a route of credits.
+    pub(crate) async fn bytes_before_credits(&mut self) -> Result<Bytes, Refusal> {
+        self.bytes_before_credential(MediaType::Json, LimitClass::Credits).await
     }
 
     /// The same of a form for OAuth.

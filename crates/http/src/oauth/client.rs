@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use portcullis_flows::{
     Engine,
     agents::{AdmittedAgent, AgentAuthError},
-    oauth::ServerAuthError,
+    oauth::{ServerAuthError, ServerLimit},
 };
 use portcullis_identity::ResourceServer;
 use portcullis_kernel::{Origin, codes};
@@ -14,11 +14,13 @@ use crate::kit::{Call, Challenge, Refusal};
 /// Accepts a resource server's secret, counts the request, and runs `work` for it, all in one hop.
 pub(crate) async fn as_server<T: Send + 'static>(
     call: &Call,
+    limit: ServerLimit,
     work: impl FnOnce(&Engine, ResourceServer, &Origin) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let (presented, client) = (call.basic(), call.client()?);
     let done = call.hop(move |engine, origin| {
-        let AdmittedAgent { caller, standing } = engine.admit_server(presented, client, origin)?;
+        let admitted = engine.admit_server(presented, limit, client, origin)?;
+        let AdmittedAgent { caller, standing } = admitted;
         Ok((standing, work(engine, caller, origin)))
     });
     match done.await? {

@@ -1,5 +1,5 @@
 use actix_web::HttpResponse;
-use portcullis_flows::oauth::{Active, Introspection, PrincipalKind};
+use portcullis_flows::oauth::{Active, Introspection, PrincipalKind, ServerLimit};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -111,7 +111,7 @@ impl From<Active> for IntrospectionBody {
     ))]
 async fn introspect(mut call: Call) -> Answer {
     let bytes = call.form_before_client().await?;
-    let told = as_server(&call, move |engine, server, _| {
+    let told = as_server(&call, ServerLimit::OAuth, move |engine, server, _| {
         engine.introspect(&server, &token_in(&bytes)?).map_err(Refusal::of)
     })
     .await?;

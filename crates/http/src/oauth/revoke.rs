@@ -2,7 +2,7 @@ use actix_web::{HttpResponse, http::StatusCode};
 use portcullis_flows::{
     Engine, LimitClass,
     agents::PresentedBasic,
-    oauth::{RevokeError, Revoker},
+    oauth::{RevokeError, Revoker, ServerLimit},
 };
 use portcullis_kernel::{ExposeSecret as _, Origin, ResourceServerId, codes};
 
@@ -50,7 +50,7 @@ async fn revoke(mut call: Call) -> Answer {
     match presented(&call) {
         Presented::Key(basic) if basic.id.starts_with(ResourceServerId::PREFIX) => {
             let bytes = call.form_before_client().await?;
-            as_server(&call, move |engine, server, origin| {
+            as_server(&call, ServerLimit::OAuth, move |engine, server, origin| {
                 let (revoker, token) = (Revoker::Server(Box::new(server)), token_in(&bytes)?);
                 engine.revoke(&revoker, &token, origin).map_err(Refusal::of)
             })

@@ -6,7 +6,7 @@ use super::{
     super::DbInstant,
     schema::{credit_accounts, credit_entries},
 };
-use crate::column::AsText;
+use crate::column::{AddresseeBytes, AsText};
 
 #[derive(Insertable)]
 #[diesel(table_name = credit_accounts)]
@@ -35,6 +35,7 @@ pub(super) struct EntryRow {
     reason: AsText<Reason>,
     server_id: AsText<Option<ResourceServerId>>,
     operation_id: Option<AsText<OperationId>>,
+    addressee: Option<AddresseeBytes>,
     note: Option<AsText<Note>>,
     created_at: DbInstant,
 }
@@ -49,6 +50,7 @@ impl EntryRow {
             reason: AsText(posting.reason),
             server_id: AsText(posting.server),
             operation_id: posting.operation.clone().map(AsText),
+            addressee: posting.addressee.map(AddresseeBytes),
             note: posting.note.clone().map(AsText),
             created_at: DbInstant(posting.at),
         }
@@ -64,6 +66,7 @@ impl From<EntryRow> for Entry {
             reason: row.reason.0,
             operation: row.operation_id.map(|operation| operation.0),
             server: row.server_id.0,
+            addressee: row.addressee.map(|addressee| addressee.0),
             note: row.note.map(|note| note.0),
             at: row.created_at.0,
         };

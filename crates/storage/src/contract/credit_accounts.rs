@@ -1,11 +1,11 @@
 //! Cases of [`CreditRepository`](crate::CreditRepository) about accounts that are merged or go.
 
-use portcullis_credits::{AccountId, Entry, Ledger, Posted, Posting};
+use portcullis_credits::{AccountId, Addressee, Amount, Entry, Ledger, Posted, Posting};
 use portcullis_identity::Agent;
 
 use super::{
     case_list,
-    lab::{Lab, THREADS, in_parallel},
+    lab::{Lab, THREADS, at, in_parallel},
 };
 use crate::{Storage, StorageExt};
 
@@ -14,6 +14,7 @@ case_list! {
     a_merge_of_nothing_changes_nothing,
     a_charge_beside_a_merge_is_in_one_ledger,
     an_operation_outlives_a_merge,
+    a_top_up_says_whom_it_named_after_a_merge_and_after_its_agent,
     credits_go_with_their_user,
     credits_go_with_their_agent,
     credits_of_an_unknown_user_or_agent_are_refused,
@@ -101,6 +102,30 @@ pub fn an_operation_outlives_a_merge(storage: &dyn Storage) {
         assert_eq!(lab.post(&again), Posted::Recorded(Box::new(entry.clone())));
     }
     assert_eq!(lab.sum(user), 142);
+}
+
+/// So that it is known again, though the credits are another's and the agent is gone.
+pub fn a_top_up_says_whom_it_named_after_a_merge_and_after_its_agent(storage: &dyn Storage) {
+    let lab = Lab::new(storage);
+    let (agent, user) = (lab.agent().id, lab.rich(100));
+    let named = AccountId::Agent(agent);
+    let amount = Amount::new(5).unwrap();
+    let top_up = Posting::top_up(lab.entry_id(), named, amount, lab.operation(), at(2));
+    // Once while it had its own ledger, and once to its owner's.
+    let operation = Some(lab.operation());
+    let later = Posting { id: lab.entry_id(), operation, ..top_up.clone() }.to(user);
+    assert_eq!(lab.post(&top_up), Posted::Done(5));
+    lab.write(|uow| uow.credits().merge(named, user));
+    assert_eq!(lab.post(&later), Posted::Done(110));
+    for _ in 0..2 {
+        for (posting, balance) in [(&top_up, 5), (&later, 110)] {
+            let entry = Entry { posting: posting.clone().to(user), balance };
+            assert_eq!(entry.posting.addressee, Some(Addressee::of(named)));
+            assert_eq!(lab.recorded(posting), Some(entry));
+        }
+        lab.write(|uow| uow.agents().delete(agent));
+    }
+    assert_eq!(lab.sum(user), 110);
 }
 
 /// No row is left that names them, nor in the way of others; other accounts stay.

@@ -21,6 +21,16 @@ impl Checker<'_> {
             self.refuse("credits.webhook_secret", error.to_string());
         }
     }
+
+    pub(super) fn credit_limits(&mut self, settings: &Settings) {
+        let limits = &settings.rate_limits.credits;
+        self.limits(&[
+            ("credits.anonymous", &limits.anonymous),
+            ("credits.principal", &limits.principal),
+            ("credits.charge", &limits.charge),
+            ("credits.top_up", &limits.top_up),
+        ]);
+    }
 }
 
 /// Whether a person can be sent there.

@@ -5,12 +5,14 @@ fn what_agents_get_is_set_in_a_file_or_in_the_environment() {
     let file = "[agents]\nregistration = \"closed\"\nalgorithm = \"EdDSA\"\nkey_prefix = \"vj_\"\n\
                 scopes = [\"a:read\", \"a:write\"]\ndefault_scopes = [\"a:read\"]\nmax_keys = 3\n\
                 [agents.recovery_tries]\nown = 4\n\
-                [rate_limits.agents.register]\nlimit = 7\n[rate_limits.oauth.anonymous]\nlimit = 8\n";
+                [rate_limits.agents.register]\nlimit = 7\n[rate_limits.oauth.anonymous]\nlimit = 8\n\
+                [rate_limits.credits.charge]\nlimit = 9\n";
     let environment = [
         ("PORTCULLIS__AGENTS__SCOPES", "a:read, a:write,b"),
         ("PORTCULLIS__AGENTS__AUDIENCE", "urn:example:api"),
         ("PORTCULLIS__AGENTS__TOKEN_TTL", "5m"),
         ("PORTCULLIS__RATE_LIMITS__AGENTS__TOKEN__WINDOW", "2m"),
+        ("PORTCULLIS__RATE_LIMITS__CREDITS__TOP_UP__LIMIT", "10"),
     ];
     let options = load(false, file, &environment).unwrap().settings.engine();
     let agents = &options.agents;
@@ -25,6 +27,8 @@ fn what_agents_get_is_set_in_a_file_or_in_the_environment() {
         (agents.most_keys, agents.recovery_tries.own, agents.recovery_tries.other),
         (3, 4, 3)
     );
+    let credits = &options.limits.credits;
+    assert_eq!((credits.charge.limit, credits.top_up.limit), (9, 10));
     let limits = &options.limits.agents;
     assert_eq!((limits.register.limit, limits.oauth_anonymous.limit), (7, 8));
     assert_eq!((limits.token.limit, limits.token.window), (600, time::Duration::minutes(2)));
@@ -62,7 +66,8 @@ fn what_is_set_for_agents_has_bounds() {
          max_keys = 0\nkeep_dead_keys = \"1h\"\nverification_ttl = \"31d\"\nrecovery_ttl = \"2h\"\n\
          known_network_for = \"0s\"\n\
          [agents.recovery_tries]\nown = 11\nother = 0\nown_of_several = 11\nother_of_several = 0\n\
-         [rate_limits.agents.token]\nlimit = 0\n[rate_limits.oauth.resource_server]\nwindow = \"0s\"\n",
+         [rate_limits.agents.token]\nlimit = 0\n[rate_limits.oauth.resource_server]\nwindow = \"0s\"\n\
+         [rate_limits.credits.principal]\nlimit = 0\n",
         &[],
     );
     let keys: Vec<_> = found.iter().map(|line| line.split(':').next().unwrap()).collect();
@@ -83,6 +88,7 @@ fn what_is_set_for_agents_has_bounds() {
             "agents.token_ttl",
             "agents.verification_ttl",
             "rate_limits.agents.token.limit",
+            "rate_limits.credits.principal.limit",
             "rate_limits.oauth.resource_server.window",
         ],
         "{found:?}"

@@ -12,7 +12,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Nullable, Text};
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use super::InstantSql;
 
     credit_entries (id) {
@@ -23,6 +23,7 @@ diesel::table! {
         reason -> Text,
         server_id -> Text,
         operation_id -> Nullable<Text>,
+        addressee -> Nullable<Binary>,
         note -> Nullable<Text>,
         created_at -> InstantSql,
     }

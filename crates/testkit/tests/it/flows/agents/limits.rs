@@ -90,6 +90,7 @@ fn l11_every_class_of_an_address_has_the_limit_of_the_contract() {
         (LimitClass::Recover, 10, Duration::minutes(15)),
         (LimitClass::AgentAnonymous, 60, Duration::MINUTE),
         (LimitClass::OAuthAnonymous, 60, Duration::MINUTE),
+        (LimitClass::Credits, 60, Duration::MINUTE),
     ] {
         let engine = TestEngine::new();
         assert_eq!(through(&engine, class), limit, "{class:?}");
@@ -108,6 +109,7 @@ fn l13_what_mails_or_tries_a_code_is_refused_while_the_store_is_down() {
         (LimitClass::AgentToken, true),
         (LimitClass::AgentAnonymous, true),
         (LimitClass::OAuthAnonymous, true),
+        (LimitClass::Credits, true),
     ] {
         let faulty = FaultyStorage::over(std::sync::Arc::new(MemoryStorage::default()));
         let engine = TestEngine::builder().storage(faulty.clone()).build();

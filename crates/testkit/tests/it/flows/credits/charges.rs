@@ -9,17 +9,18 @@ use portcullis_testkit::engine::TestEngine;
 use time::Duration;
 
 use super::{
-    super::{JANE, People as _, agents::Agents as _, told},
+    super::{JANE, People as _, agents::Agents as _, registration::unlimited, told},
     Credits as _, claim, outcome, rich, server,
 };
 
 #[test]
 fn a_charge_takes_its_cost_and_tells_what_is_left() {
     let engine = TestEngine::new();
-    let (api, key) = (server(&engine), rich(&engine, 10));
+    let (api, payer) = (server(&engine), rich(&engine, 10));
+    let key = &payer.key;
     let account = AccountId::Agent(key.agent);
     assert_eq!(outcome(engine.try_charge(&api, &key.secret, 3, "one")), Ok((3, 7)));
-    let token = engine.token(&key);
+    let token = engine.token(key);
     assert_eq!(outcome(engine.try_charge(&api, &token, 7, "two")), Ok((7, 0)));
     assert_eq!(engine.sum(account), 0);
     let entries = engine.of(account).entries;
@@ -33,7 +34,8 @@ fn a_charge_takes_its_cost_and_tells_what_is_left() {
 #[test]
 fn q1_an_operation_is_charged_once_and_answered_as_before() {
     let engine = TestEngine::new();
-    let (api, other, key) = (server(&engine), server(&engine), rich(&engine, 10));
+    let (api, other) = (server(&engine), server(&engine));
+    let key = rich(&engine, 10).key;
     for _ in 0..3 {
         assert_eq!(outcome(engine.try_charge(&api, &key.secret, 4, "op")), Ok((4, 6)));
         // In between other things happen.
@@ -50,7 +52,8 @@ fn q1_an_operation_is_charged_once_and_answered_as_before() {
 #[test]
 fn q1_an_operation_at_another_cost_or_of_another_account_is_a_conflict() {
     let engine = TestEngine::new();
-    let (api, key, other) = (server(&engine), rich(&engine, 10), rich(&engine, 10));
+    let api = server(&engine);
+    let [key, other] = [rich(&engine, 10).key, rich(&engine, 10).key];
     engine.try_charge(&api, &key.secret, 4, "op").unwrap();
     for (token, cost) in [(&key.secret, 5), (&key.secret, 1_000_000), (&other.secret, 4)] {
         let refused = engine.try_charge(&api, token, cost, "op").unwrap_err();
@@ -66,7 +69,8 @@ fn q2_a_charge_beyond_the_balance_is_refused_told_and_not_remembered() {
     let engine = TestEngine::builder()
         .options(|options| options.credits.topup_url = Some("https://pay.example/a".into()))
         .build();
-    let (api, key) = (server(&engine), rich(&engine, 3));
+    let (api, payer) = (server(&engine), rich(&engine, 3));
+    let key = &payer.key;
     let refused = engine.try_charge(&api, &key.secret, 5, "op").unwrap_err();
     let text = "This call costs 5 credits, and the balance is 3.";
     let kind = (ErrorKind::PaymentRequired, codes::PAYMENT_REQUIRED, text.to_owned());
@@ -83,7 +87,8 @@ fn q2_a_charge_beyond_the_balance_is_refused_told_and_not_remembered() {
 #[test]
 fn a_challenge_says_until_when_and_is_another_ones_with_another_master_key() {
     let engine = TestEngine::new();
-    let (api, key) = (server(&engine), rich(&engine, 0));
+    let (api, payer) = (server(&engine), rich(&engine, 0));
+    let key = &payer.key;
     let challenge = |engine: &TestEngine| {
         let Err(ChargeError::Payment(payment)) = engine.try_charge(&api, &key.secret, 1, "op")
         else {
@@ -101,14 +106,15 @@ fn a_challenge_says_until_when_and_is_another_ones_with_another_master_key() {
 #[test]
 fn q3_only_what_the_resource_server_may_see_can_be_charged() {
     let engine = TestEngine::new();
-    let (api, key) = (server(&engine), rich(&engine, 10));
+    let (api, payer) = (server(&engine), rich(&engine, 10));
+    let key = &payer.key;
     let mut blind = server(&engine);
     blind.scopes = "billing".parse().unwrap();
     blind.people = false;
     let jane = engine.join(JANE);
     let person = jane.tokens.access.token.expose_secret().to_owned();
     engine.give_to(AccountId::User(jane.user.id), 10);
-    let token = engine.token(&key);
+    let token = engine.token(key);
     for hidden in [&key.secret, &token, &person] {
         let refused = engine.try_charge(&blind, hidden, 1, "op").unwrap_err();
         assert!(matches!(refused, ChargeError::Token));
@@ -136,33 +142,31 @@ fn q3_only_what_the_resource_server_may_see_can_be_charged() {
 
 #[test]
 fn q4_the_agents_of_a_user_spend_the_users_credits() {
-    let engine = TestEngine::new();
+    let engine = unlimited();
     let api = server(&engine);
     let jane = engine.join(JANE).user.id;
     let (first, second, loner) = (rich(&engine, 5), rich(&engine, 0), rich(&engine, 1));
-    for agent in [first.agent, second.agent] {
-        claim(&engine, agent, jane);
-    }
+    let [first, second] = [first, second].map(|payer| claim(&engine, &payer, JANE).key.secret);
     assert_eq!(engine.sum(AccountId::User(jane)), 5);
-    assert_eq!(outcome(engine.try_charge(&api, &second.secret, 2, "a")), Ok((2, 3)));
-    assert_eq!(outcome(engine.try_charge(&api, &first.secret, 2, "b")), Ok((2, 1)));
-    assert_eq!(outcome(engine.try_charge(&api, &first.secret, 2, "c")), Err(Some(1)));
-    assert_eq!(outcome(engine.try_charge(&api, &loner.secret, 2, "d")), Err(Some(1)));
+    assert_eq!(outcome(engine.try_charge(&api, &second, 2, "a")), Ok((2, 3)));
+    assert_eq!(outcome(engine.try_charge(&api, &first, 2, "b")), Ok((2, 1)));
+    assert_eq!(outcome(engine.try_charge(&api, &first, 2, "c")), Err(Some(1)));
+    assert_eq!(outcome(engine.try_charge(&api, &loner.key.secret, 2, "d")), Err(Some(1)));
 }
 
 #[test]
 fn q1_an_operation_charged_before_a_claim_is_answered_as_before() {
     let engine = TestEngine::new();
     let api = server(&engine);
-    let key = rich(&engine, 10);
-    engine.try_charge(&api, &key.secret, 4, "op").unwrap();
+    let payer = rich(&engine, 10);
+    engine.try_charge(&api, &payer.key.secret, 4, "op").unwrap();
     let jane = engine.join(JANE).user.id;
     engine.give_to(AccountId::User(jane), 100);
-    claim(&engine, key.agent, jane);
-    assert_eq!(outcome(engine.try_charge(&api, &key.secret, 4, "op")), Ok((4, 6)));
-    assert_eq!(outcome(engine.try_charge(&api, &key.secret, 5, "op")), Err(None));
+    let secret = claim(&engine, &payer, JANE).key.secret;
+    assert_eq!(outcome(engine.try_charge(&api, &secret, 4, "op")), Ok((4, 6)));
+    assert_eq!(outcome(engine.try_charge(&api, &secret, 5, "op")), Err(None));
     assert_eq!(engine.sum(AccountId::User(jane)), 106);
-    assert_eq!(outcome(engine.try_charge(&api, &key.secret, 6, "new")), Ok((6, 100)));
+    assert_eq!(outcome(engine.try_charge(&api, &secret, 6, "new")), Ok((6, 100)));
 }
 
 #[test]

@@ -11,14 +11,14 @@ use portcullis_testkit::{
     faults::{Fault, FaultyStorage, Step},
 };
 
-use super::{super::agents::Key, Credits as _, outcome, rich, server, top_ups::try_top_up};
+use super::{Credits as _, Payer, outcome, rich, server, top_ups::try_top_up};
 
 /// An agent with ten credits on a storage that works, and an engine over one that will not.
 struct Lab {
     whole: TestEngine,
     shaky: TestEngine,
     storage: Arc<FaultyStorage>,
-    key: Key,
+    payer: Payer,
 }
 
 impl Lab {
@@ -28,12 +28,12 @@ impl Lab {
         let whole = whole.options(|options| options.limits.enabled = false).build();
         let storage = FaultyStorage::over(Arc::new(memory));
         let shaky = whole.peer().storage(storage.clone()).build();
-        let key = rich(&whole, 10);
-        Self { whole, shaky, storage, key }
+        let payer = rich(&whole, 10);
+        Self { whole, shaky, storage, payer }
     }
 
     fn account(&self) -> AccountId {
-        AccountId::Agent(self.key.agent)
+        self.payer.account()
     }
 }
 
@@ -42,7 +42,7 @@ fn q1_a_charge_that_fails_at_any_step_is_made_once_when_it_is_repeated() {
     let lab = Lab::new();
     let api = server(&lab.whole);
     lab.storage.heal();
-    lab.shaky.try_charge(&api, &lab.key.secret, 1, "first").unwrap();
+    lab.shaky.try_charge(&api, &lab.payer.key.secret, 1, "first").unwrap();
     let steps = lab.storage.steps();
     assert!(steps.contains(&Step::Begin(TxMode::Write)) && steps.len() > 4, "{steps:?}");
     for (number, step) in steps.iter().enumerate() {
@@ -51,7 +51,7 @@ fn q1_a_charge_that_fails_at_any_step_is_made_once_when_it_is_repeated() {
             lab.whole.give_to(lab.account(), 1);
             let before = lab.whole.of(lab.account()).balance;
             lab.storage.fail_at(number, fault);
-            let charged = lab.shaky.try_charge(&api, &lab.key.secret, 1, &operation);
+            let charged = lab.shaky.try_charge(&api, &lab.payer.key.secret, 1, &operation);
             lab.storage.heal();
             match charged {
                 // Tried again by itself.
@@ -66,7 +66,7 @@ fn q1_a_charge_that_fails_at_any_step_is_made_once_when_it_is_repeated() {
             }
             let left = lab.whole.of(lab.account()).balance;
             assert!(left == before || left == before - 1, "{step:?} {fault:?}");
-            let again = lab.shaky.try_charge(&api, &lab.key.secret, 1, &operation);
+            let again = lab.shaky.try_charge(&api, &lab.payer.key.secret, 1, &operation);
             assert_eq!(outcome(again), Ok((1, before - 1)), "{step:?} {fault:?}");
             assert_eq!(lab.whole.of(lab.account()).balance, before - 1);
         }

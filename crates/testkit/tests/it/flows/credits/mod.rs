@@ -15,27 +15,44 @@ use portcullis_flows::{
     credits::{ChargeError, ChargeInput, Charged, Given, GrantInput},
     oauth::AddServer,
 };
-use portcullis_identity::{Agent, ResourceServer};
-use portcullis_kernel::{AgentId, Field, Origin, UserId};
-use portcullis_storage::StorageExt as _;
-use portcullis_testkit::engine::TestEngine;
+use portcullis_identity::ResourceServer;
+use portcullis_kernel::{Field, Origin};
 
-use super::agents::{Agents as _, Key};
+use super::{
+    agents::Key,
+    mailbox::Mail as _,
+    registration::{Claims as _, Newcomer},
+};
 
-/// A resource server that sees the usual keys, and people's tokens.
+/// A resource server that sees the keys of agents that signed themselves up, and people's tokens.
 fn server(engine: &Engine) -> ResourceServer {
-    let scopes = Field::Given(vec!["messages:read".to_owned()]);
+    let scopes = Field::Given(vec!["api.read".to_owned()]);
     let input = AddServer { name: "api".into(), scopes, people: true, ..AddServer::default() };
     engine.add_server(input, Actor::Operator, &Origin::local()).unwrap().server
 }
 
-/// An agent of nobody with a key and so many credits.
-fn rich(engine: &Engine, credits: i64) -> Key {
-    let key = engine.make_key(&engine.sign_up_bot("bot"));
-    if credits > 0 {
-        engine.give_to(AccountId::Agent(key.agent), credits);
+/// An agent of nobody that signed itself up.
+struct Payer {
+    newcomer: Newcomer,
+    /// The key that it has until it is claimed.
+    key: Key,
+}
+
+impl Payer {
+    /// Where its credits are while it is nobody's.
+    fn account(&self) -> AccountId {
+        AccountId::Agent(self.key.agent)
     }
-    key
+}
+
+/// An agent of nobody with a key and so many credits.
+fn rich(engine: &Engine, credits: i64) -> Payer {
+    let newcomer = engine.anonymous();
+    let payer = Payer { key: newcomer.key.clone().unwrap(), newcomer };
+    if credits > 0 {
+        engine.give_to(payer.account(), credits);
+    }
+    payer
 }
 
 /// What these tests do, in one call each.
@@ -89,16 +106,18 @@ impl Credits for Engine {
     }
 }
 
-/// Makes the agent the user's, as a claim does: users are locked before agents, and those before accounts.
-fn claim(engine: &TestEngine, agent: AgentId, owner: UserId) {
-    let claimed = engine.storage.transact(|uow| {
-        uow.users().lock(owner)?;
-        let held = uow.agents().lock(agent)?;
-        let agent = Agent { owner: Some(owner), ..held.unwrap() };
-        uow.agents().update(&agent)?;
-        uow.credits().merge(AccountId::Agent(agent.id), AccountId::User(owner))
-    });
-    claimed.unwrap();
+/// What a claim made.
+struct Claimed {
+    /// The key that the agent has from then on.
+    key: Key,
+    /// What undoes the claim.
+    undo: String,
+}
+
+/// The person with this address claims the agent, by a mailed code.
+fn claim(engine: &Engine, payer: &Payer, email: &str) -> Claimed {
+    let key = engine.claim(&payer.newcomer, email);
+    Claimed { key, undo: engine.receive("agent_claimed") }
 }
 
 /// What was charged and what is left; or whether it was for want of credits, and what there was.

@@ -23,18 +23,19 @@ fn q2_a_balance_is_the_sum_of_what_was_done_and_never_below_zero() {
         let engine = TestEngine::builder().options(|o| o.limits.enabled = false).build();
         let api = server(&engine);
         let jane = engine.join(JANE).user.id;
-        let keys = [(); 3].map(|()| rich(&engine, 0));
+        let payers = [(); 3].map(|()| rich(&engine, 0));
+        let mut secrets = payers.each_ref().map(|payer| payer.key.secret.clone());
         let mut owned = [false; 3];
         let mut balances: BTreeMap<AccountId, i64> = BTreeMap::new();
         let mut done: BTreeMap<String, (usize, i64, i64)> = BTreeMap::new();
         for _ in 0..120 {
             let index = usize::from(roll(3));
-            let key = &keys[index];
-            let account = |owned: bool| AccountId::of_agent(key.agent, owned.then_some(jane));
+            let agent = payers[index].key.agent;
+            let account = |owned: bool| AccountId::of_agent(agent, owned.then_some(jane));
             let own = account(owned[index]);
             match roll(10) {
                 0 if !owned[index] => {
-                    claim(&engine, key.agent, jane);
+                    secrets[index] = claim(&engine, &payers[index], JANE).key.secret;
                     owned[index] = true;
                     let moved = balances.remove(&own).unwrap_or_default();
                     *balances.entry(account(true)).or_default() += moved;
@@ -42,12 +43,13 @@ fn q2_a_balance_is_the_sum_of_what_was_done_and_never_below_zero() {
                 1..=3 => {
                     let credits = i64::from(roll(20)) + 1;
                     *balances.entry(own).or_default() += credits;
-                    let given = engine.give_to(AccountId::Agent(key.agent), credits);
+                    let given = engine.give_to(AccountId::Agent(agent), credits);
                     assert_eq!(given.balance, balances[&own]);
                 }
                 _ => {
                     let (cost, operation) = (i64::from(roll(9)) + 1, format!("op-{}", roll(40)));
-                    let charged = outcome(engine.try_charge(&api, &key.secret, cost, &operation));
+                    let charged =
+                        outcome(engine.try_charge(&api, &secrets[index], cost, &operation));
                     let balance = balances.entry(own).or_default();
                     match done.get(&operation) {
                         Some((by, paid, left)) => {

@@ -3,7 +3,7 @@
 use portcullis_audit::{Action, Actor, Outcome};
 use portcullis_credits::{AccountId, Reason};
 use portcullis_flows::credits::{GiveError, Given, PresentedDelivery, TopUpInput};
-use portcullis_kernel::{Classify as _, ErrorKind, Field};
+use portcullis_kernel::{Classify as _, ErrorKind, Field, Origin};
 use portcullis_testkit::engine::TestEngine;
 
 use super::{
@@ -11,8 +11,10 @@ use super::{
         JANE, People as _,
         agents::{StoredAgents as _, everywhere},
         at_once, home,
+        mailbox::Mail as _,
+        registration::Claims as _,
     },
-    Credits as _, claim, rich,
+    Credits as _, Payer, claim, rich,
 };
 
 pub(super) fn try_top_up(
@@ -35,7 +37,7 @@ pub(super) fn try_top_up(
 fn q6_an_event_is_recorded_once_and_answered_as_before() {
     for stored in everywhere() {
         let engine = TestEngine::builder().storage(stored.storage()).build();
-        let agent = rich(&engine, 1).agent;
+        let agent = rich(&engine, 1).key.agent;
         let account = AccountId::Agent(agent);
         let given = at_once(20, |_| try_top_up(&engine, "evt_1", account, 50).unwrap());
         let first = Given { account, credits: 50, balance: 51 };
@@ -54,8 +56,7 @@ fn q6_an_event_is_recorded_once_and_answered_as_before() {
 #[test]
 fn q6_an_event_that_says_something_else_the_second_time_is_a_conflict() {
     let engine = TestEngine::new();
-    let [first, second] =
-        [rich(&engine, 1), rich(&engine, 1)].map(|key| AccountId::Agent(key.agent));
+    let [first, second] = [rich(&engine, 1), rich(&engine, 1)].map(|payer| payer.account());
     try_top_up(&engine, "evt_1", first, 50).unwrap();
     for (account, credits) in [(first, 51), (second, 50)] {
         let refused = try_top_up(&engine, "evt_1", account, credits).unwrap_err();
@@ -71,20 +72,64 @@ fn an_event_for_nobody_is_not_remembered() {
     let nobody = format!("agt_{}", "0".repeat(32)).parse().unwrap();
     let refused = try_top_up(&engine, "evt_1", nobody, 50).unwrap_err();
     assert!(matches!(refused, GiveError::NotFound), "{refused:?}");
-    let account = AccountId::Agent(rich(&engine, 0).agent);
+    let account = rich(&engine, 0).account();
     assert_eq!(try_top_up(&engine, "evt_1", account, 50).unwrap().balance, 50);
 }
 
 #[test]
 fn q6_an_event_that_comes_again_after_a_claim_is_answered_as_before() {
     let engine = TestEngine::new();
-    let agent = rich(&engine, 0).agent;
-    try_top_up(&engine, "evt_1", AccountId::Agent(agent), 50).unwrap();
+    let payer = rich(&engine, 0);
+    try_top_up(&engine, "evt_1", payer.account(), 50).unwrap();
     let jane = engine.join(JANE).user.id;
-    claim(&engine, agent, jane);
-    let again = try_top_up(&engine, "evt_1", AccountId::Agent(agent), 50).unwrap();
+    claim(&engine, &payer, JANE);
+    let again = try_top_up(&engine, "evt_1", payer.account(), 50).unwrap();
     assert_eq!(again, Given { account: AccountId::User(jane), credits: 50, balance: 50 });
     assert_eq!(engine.sum(AccountId::User(jane)), 50);
+}
+
+/// How an agent is its owner's no more.
+type Ending = fn(&TestEngine, &Payer, &str);
+
+const ENDINGS: [Ending; 3] = [
+    |engine, payer, _| {
+        let jane = engine.bearer(&engine.enter(JANE).tokens);
+        engine.give_up_agent(&jane, &payer.key.agent.to_string(), &home()).unwrap();
+    },
+    |engine, _, undo| engine.try_undo(undo).unwrap(),
+    |engine, payer, _| {
+        engine.delete_agent(payer.key.agent, Actor::Operator, &Origin::local()).unwrap();
+    },
+];
+
+#[test]
+fn q6_an_event_is_answered_as_before_whatever_became_of_the_agent_that_it_names() {
+    for stored in everywhere() {
+        let engine = TestEngine::builder().storage(stored.storage());
+        let engine = engine.options(|options| options.limits.enabled = false).build();
+        let jane = AccountId::User(engine.join_verified(JANE).user.id);
+        for (number, end) in ENDINGS.into_iter().enumerate() {
+            let payer = rich(&engine, 0);
+            let claimed = claim(&engine, &payer, JANE);
+            let before = engine.of(jane).balance;
+            let event = format!("evt_{number}");
+            let first = try_top_up(&engine, &event, payer.account(), 50).unwrap();
+            assert_eq!(first, Given { account: jane, credits: 50, balance: before + 50 });
+            end(&engine, &payer, &claimed.undo);
+            for _ in 0..2 {
+                let again = try_top_up(&engine, &event, payer.account(), 50).unwrap();
+                assert_eq!(again, first, "{stored:?} {number}");
+            }
+            assert_eq!(engine.of(jane).balance, before + 50);
+            assert_eq!(engine.of(payer.account()).balance, 0);
+            // It is another one that names somebody else, or another amount.
+            let other = rich(&engine, 0).account();
+            for (account, credits) in [(payer.account(), 51), (jane, 50), (other, 50)] {
+                let refused = try_top_up(&engine, &event, account, credits).unwrap_err();
+                assert!(matches!(refused, GiveError::OtherTopUp), "{refused:?}");
+            }
+        }
+    }
 }
 
 #[test]

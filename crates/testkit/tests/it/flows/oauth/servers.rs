@@ -4,7 +4,7 @@ use portcullis_audit::Actor;
 use portcullis_flows::{
     LimitClass, LimitError, Limited as _,
     agents::PresentedBasic,
-    oauth::{AddServer, AddServerError, ServerAuthError},
+    oauth::{AddServer, AddServerError, ServerAuthError, ServerLimit},
 };
 use portcullis_kernel::{ErrorKind, Field, Origin};
 use portcullis_testkit::{
@@ -29,7 +29,16 @@ fn admit(
     presented: Option<PresentedBasic>,
     client: &str,
 ) -> Result<u64, ServerAuthError> {
-    let admitted = engine.admit_server(presented, ip(client), &from(client))?;
+    admit_to(engine, ServerLimit::OAuth, presented, client)
+}
+
+fn admit_to(
+    engine: &TestEngine,
+    limit: ServerLimit,
+    presented: Option<PresentedBasic>,
+    client: &str,
+) -> Result<u64, ServerAuthError> {
+    let admitted = engine.admit_server(presented, limit, ip(client), &from(client))?;
     Ok(u64::from(admitted.standing.unwrap().limit))
 }
 
@@ -136,6 +145,25 @@ fn l7_an_accepted_server_has_600_a_minute_and_a_refused_one_what_its_address_has
     assert!(matches!(late, ServerAuthError::Limit(_)), "the address is looked at first");
     assert!(admit(&engine, Some(basic(other.id, &others)), "192.0.2.2").is_ok());
     assert!(engine.exhausted(LimitClass::OAuthAnonymous, ip(CLIENT)).is_some());
+}
+
+#[test]
+fn l7_neither_charges_nor_questions_of_a_server_nor_of_an_address_stop_the_other() {
+    for (used_up, other) in
+        [(ServerLimit::OAuth, ServerLimit::Charge), (ServerLimit::Charge, ServerLimit::OAuth)]
+    {
+        let engine = TestEngine::new();
+        let (server, secret) = add(&engine, None, &["messages:read"], false);
+        let good = || Some(basic(server.id, &secret));
+        let through = |limit, presented: &dyn Fn() -> Option<PresentedBasic>| {
+            let asked = (0..700).map(|_| admit_to(&engine, limit, presented(), CLIENT));
+            asked.take_while(|asked| !matches!(asked, Err(ServerAuthError::Limit(_)))).count()
+        };
+        assert_eq!(through(used_up, &good), 600, "{used_up:?}");
+        assert_eq!(through(other, &good), 600, "{other:?} after {used_up:?}");
+        assert_eq!(through(used_up, &|| None), 60, "{used_up:?}");
+        assert_eq!(through(other, &|| None), 60, "{other:?} after {used_up:?}");
+    }
 }
 
 #[test]

@@ -11,11 +11,13 @@ use serde_json::{Value, json};
 use time::Duration;
 
 use crate::http::{
+    oauth2::callers::{INTROSPECT, ask},
     routes::limit_headers,
     v1::balance::{BALANCE, NOW},
 };
 
 const TOPUPS: &str = "/v1/credits/topups";
+const CHARGE: &str = "/v1/meter/charge";
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -197,4 +199,50 @@ async fn l2_deliveries_count_towards_the_sender_or_the_address() {
     client.post(TOPUPS).json(&json!({})).await.expect_error(429, "rate_limited");
     deliver(&app, &client, "evt_2", &topup(&bot.id, 1)).await.expect_error(429, "rate_limited");
     deliver(&app, &app.client(), "evt_2", &topup(&bot.id, 1)).await.expect(200);
+}
+
+/// What a request is answered that has no credential, at another surface or here.
+async fn bare(client: &Client<'_>, path: &str) -> u16 {
+    match path {
+        INTROSPECT => ask(client, path, &[("token", "x")]).await.status,
+        CHARGE | TOPUPS => client.post(path).json(&json!({})).await.status,
+        _ => client.get(path).await.status,
+    }
+}
+
+#[actix_web::test]
+async fn l7_credits_have_a_bucket_of_their_own_for_an_address() {
+    let app = TestApp::memory_with(hearing()).await;
+    let (credits, others) =
+        ([TOPUPS, CHARGE, BALANCE], ["/api/agents/me", INTROSPECT, "/v1/users/me"]);
+    // A payment system with a stale secret does not shut its address out elsewhere.
+    for path in credits {
+        let client = app.client();
+        while bare(&client, path).await != 429 {}
+        for other in others {
+            assert_eq!(bare(&client, other).await, 401, "{other} after {path}");
+        }
+        for here in credits {
+            assert_eq!(bare(&client, here).await, 429, "{here} after {path}");
+        }
+    }
+    for path in others {
+        let client = app.client();
+        while bare(&client, path).await != 429 {}
+        for here in credits {
+            assert_eq!(bare(&client, here).await, 401, "{here} after {path}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn l7_looking_at_a_balance_is_counted_apart_from_an_agents_other_requests() {
+    let app = TestApp::memory().await;
+    let bot = app.bot("weather-bot").await;
+    let client = app.client();
+    for _ in 0..100 {
+        client.get(BALANCE).bearer(&bot.access).await.expect(200);
+    }
+    client.get(BALANCE).bearer(&bot.access).await.expect_error(429, "rate_limited");
+    client.get("/api/agents/me").bearer(&bot.access).await.expect(200);
 }
