@@ -44,7 +44,13 @@ const COST: Cost = Cost::of::<1>();
 #[derive(Clone)]
 struct Api {
     guard: Guard,
+    notes_at: String,
     notes: Arc<Mutex<Vec<Note>>>,
+}
+
+#[derive(Serialize)]
+struct Start {
+    notes: String,
 }
 
 #[derive(Clone, Serialize)]
@@ -61,9 +67,11 @@ struct NewNote {
     text: String,
 }
 
+fn variable(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|_| format!("the variable {name} is missing"))
+}
+
 fn guard() -> Result<Guard, AnyError> {
-    let variable =
-        |name: &str| env::var(name).map_err(|_| format!("the variable {name} is missing"));
     let credentials = Credentials {
         id: variable("RESOURCE_SERVER_ID")?,
         secret: variable("RESOURCE_SERVER_SECRET")?.into(),
@@ -91,10 +99,17 @@ fn app(guard: Guard) -> Result<Router, AnyError> {
     let reader = GuardLayer::new(&guard).requiring("api.read".parse()?);
     let writer = GuardLayer::new(&guard).requiring("api.write".parse()?);
     let metadata = guard.metadata().path().to_owned();
+    let notes_at = format!("{}/notes", variable("RESOURCE")?);
     Ok(Router::new()
+        .route("/", get(start).layer(reader.clone()))
         .route("/notes", get(list).layer(reader).merge(post(write).layer(writer)))
         .route_service(&metadata, MetadataService::new(&guard))
-        .with_state(Api { guard, notes: Arc::default() }))
+        .with_state(Api { guard, notes_at, notes: Arc::default() }))
+}
+
+/// Where an agent begins that knows nothing but the address of this API.
+async fn start(State(api): State<Api>) -> Json<Start> {
+    Json(Start { notes: api.notes_at })
 }
 
 async fn list(State(api): State<Api>) -> Json<Vec<Note>> {

@@ -44,9 +44,9 @@ fn parameter<'c>(challenge: &'c str, name: &str) -> &'c str {
     value.split_once('"').expect("an end").0
 }
 
-/// What an agent has found out that was told nothing but the address of a route.
+/// What an agent has found out that was told nothing but the address of an API.
 struct Guide {
-    notes: String,
+    api: String,
     /// Where the documents of the API are.
     metadata: String,
     issuer: String,
@@ -54,16 +54,15 @@ struct Guide {
 }
 
 impl Guide {
-    fn found_from(notes: &str) -> Self {
-        let refused = get(notes).with_status(401);
+    fn found_from(api: &str) -> Self {
+        let refused = get(api).with_status(401);
         assert_eq!(refused.json()["code"], "unauthorized");
         let challenge = challenge(&refused);
         assert!(challenge.starts_with("Bearer ") && !challenge.contains("error"), "{challenge}");
         let metadata = parameter(&challenge, "resource_metadata").to_owned();
 
         let resource = get(&metadata).with_status(200).json();
-        let base = text(&resource, "resource");
-        assert!(notes.starts_with(&format!("{base}/")), "{notes} is not of {base}");
+        assert_eq!(resource["resource"], api);
         assert_eq!(resource["bearer_methods_supported"], json!(["header"]));
         let issuer = resource["authorization_servers"][0].as_str().expect("a server").to_owned();
 
@@ -71,7 +70,7 @@ impl Guide {
         let server = get(&place).with_status(200).json();
         assert_eq!(server["issuer"], issuer);
         let agent_auth = server["agent_auth"].clone();
-        Self { notes: notes.to_owned(), metadata, issuer, agent_auth }
+        Self { api: api.to_owned(), metadata, issuer, agent_auth }
     }
 
     fn endpoint(&self, name: &str) -> &str {
@@ -110,13 +109,23 @@ impl Guide {
         post(self.endpoint("claim_complete_endpoint"), &completion).with_status(200).json()
     }
 
-    fn read(&self, key: &str) -> Answer {
-        let (host, path) = parts(&self.notes);
+    fn read_at(url: &str, key: &str) -> Answer {
+        let (host, path) = parts(url);
         Client::new(host).ask(&Request::get(&path).bearer(key))
     }
 
+    /// Where the notes are, as whoever may read is told.
+    fn notes(&self, key: &str) -> Option<String> {
+        let start = Self::read_at(&self.api, key);
+        (start.status == 200).then(|| text(&start.json(), "notes").to_owned())
+    }
+
+    fn read(&self, key: &str) -> Answer {
+        Self::read_at(&self.notes(key).unwrap_or_else(|| self.api.clone()), key)
+    }
+
     fn write(&self, key: &str, note: &str) -> Answer {
-        let (host, path) = parts(&self.notes);
+        let (host, path) = parts(&self.notes(key).expect("a key that reads"));
         Client::new(host).ask(&Request::post(&path, &json!({ "text": note })).bearer(key))
     }
 }
@@ -162,7 +171,7 @@ fn an_agent_that_is_told_one_address_gets_to_a_paid_call(home: &mut Home) {
     };
     grant("1", "Welcome");
 
-    let guide = Guide::found_from(&format!("{}/notes", api.resource));
+    let guide = Guide::found_from(&api.resource);
     guide.check_page();
     let registration = guide.register();
     assert_eq!(registration["scopes"], json!(["api.read"]));
