@@ -47,8 +47,10 @@ struct NewNote {
 type Notes = Data<Mutex<Vec<Note>>>;
 
 fn guard() -> Result<Guard, AnyError> {
-    let variable =
-        |name: &str| env::var(name).map_err(|_| format!("the variable {name} is missing"));
+    let variable = |name: &str| {
+        let value = env::var(name).ok().filter(|value| !value.is_empty());
+        value.ok_or_else(|| format!("the variable {name} is missing or empty"))
+    };
     let credentials = Credentials {
         id: variable("RESOURCE_SERVER_ID")?,
         secret: variable("RESOURCE_SERVER_SECRET")?.into(),
@@ -62,7 +64,11 @@ fn guard() -> Result<Guard, AnyError> {
             negative: positive.min(Duration::SECOND),
             ..IntrospectionPolicy::default()
         },
-        about: About { name: Some("Notes".to_owned()), ..About::default() },
+        about: About {
+            name: Some("Notes".to_owned()),
+            scopes: Some("api.read api.write".parse()?),
+            ..About::default()
+        },
         ..GuardOptions::new(variable("ISSUER")?, variable("RESOURCE")?)
     };
     Ok(Guard::new(options, Arc::new(SystemClock), Arc::new(HttpsClient::new()?))?)
@@ -80,6 +86,8 @@ async fn write(principal: Principal, notes: Notes, new: Json<NewNote>) -> HttpRe
 
 #[actix_web::main]
 async fn main() -> Result<(), AnyError> {
+    // What the guard has to say, such as that the auth server does not know this API, goes there.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let port = env::args().nth(1).map_or(Ok(3002), |port| port.parse::<u16>())?;
     let guard = guard()?;
     let (read, written) = ("api.read".parse::<Scopes>()?, "api.write".parse::<Scopes>()?);

@@ -68,7 +68,8 @@ struct NewNote {
 }
 
 fn variable(name: &str) -> Result<String, String> {
-    env::var(name).map_err(|_| format!("the variable {name} is missing"))
+    let value = env::var(name).ok().filter(|value| !value.is_empty());
+    value.ok_or_else(|| format!("the variable {name} is missing or empty"))
 }
 
 fn guard() -> Result<Guard, AnyError> {
@@ -143,6 +144,8 @@ async fn write(
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), AnyError> {
+    // What the guard has to say, such as that the auth server does not know this API, goes there.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let port = env::args().nth(1).map_or(Ok(3001), |port| port.parse::<u16>())?;
     let app = app(guard()?)?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;

@@ -101,7 +101,7 @@ impl Loaded {
                 return Err(Problem::of(
                     "database.url",
                     "is not set; give sqlite:///path/to/file.db or \
-                     postgres://user:password@host/name",
+                     postgres://user:password@host/name, or --dev for development mode",
                 ));
             }
         };

@@ -35,7 +35,7 @@ async fn flood(api: &Api) -> u64 {
 }
 
 #[tokio::test]
-async fn an_odd_answer_about_one_key_stops_no_other() {
+async fn k14_an_odd_answer_about_one_key_stops_no_other() {
     let active = r#""active":true,"sub":"agt_00112233445566778899aabbccddeeff""#;
     let device = format!(r#"{{{active},"principal_type":"device"}}"#);
     let list = format!(r#"{{{active},"principal_type":"agent","aud":["https://api.example"]}}"#);
@@ -74,7 +74,7 @@ async fn an_auth_server_that_answers_nobody_is_left_alone_for_a_second() {
 }
 
 #[tokio::test]
-async fn made_up_keys_shut_out_no_key_that_works() {
+async fn k14_made_up_keys_shut_out_no_key_that_works() {
     let api = api();
     assert!(api.show(API_KEY).await.is_ok());
     for minute in 0..3 {
@@ -93,7 +93,7 @@ async fn made_up_keys_shut_out_no_key_that_works() {
 }
 
 #[tokio::test]
-async fn unknown_keys_wait_their_turn_where_too_many_are_shown() {
+async fn k14_unknown_keys_wait_their_turn_where_too_many_are_shown() {
     let api = api();
     assert_eq!(flood(&api).await, 150, "half of a minute's at once");
     let refusal = api.show(API_KEY).await.unwrap_err();

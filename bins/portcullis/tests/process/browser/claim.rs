@@ -86,8 +86,8 @@ fn w9_a_person_claims_an_agent_and_takes_it_back_by_mail() {
     person.open(&undo);
     assert!(agent.works(&mut client, &key), "looking takes nothing back");
     assert!(person.reads().contains(&agent.agent));
-    person.press("Take it back");
-    assert_eq!(person.heading(), "The agent is taken back");
+    person.press("Undo the claim");
+    assert_eq!(person.heading(), "The claim is undone");
     assert!(!agent.works(&mut client, &key));
     person.open(&undo);
     assert_eq!(person.heading(), "This link no longer works");

@@ -54,4 +54,6 @@ fn pictures_of_the_guides() {
     shoot("my-agents", &mut person.page);
     person.page.find("a[href^='/account/agents/agt_']").follow();
     shoot("my-agent", &mut person.page);
+    person.follow("Give it up");
+    shoot("give-up", &mut person.page);
 }

@@ -42,9 +42,9 @@ pub(crate) fn claims(browser: &Browser, look: Look<'_>) {
     tour.stop("claim-made", "This agent has its person");
     tour.follow_mail("jane@example.com", "An agent at Portcullis is yours now");
     let link = tour.page.url();
-    tour.stop("claim-undo", "Take the agent back?");
-    tour.press("Take it back");
-    tour.stop("claim-undone", "The agent is taken back");
+    tour.stop("claim-undo", "Undo the claim?");
+    tour.press("Undo the claim");
+    tour.stop("claim-undone", "The claim is undone");
     tour.page.goto(&link);
     tour.stop("claim-undo-dead", "This link no longer works");
 }

@@ -122,6 +122,8 @@ fn k12_a_wish_beside_whatever_ends_the_session_comes_to_nothing() {
             assert!(matches!(refused, OwnedAgentError::Gone), "{wish:?}: {refused:?}");
             assert_eq!(told(&refused).1, "unauthorized");
             assert_eq!(keys(&engine, &scene.bot), 1);
+            // Her agents wait while she is suspended.
+            engine.resume_user(scene.jane.user.id, Actor::Operator, &Origin::local()).unwrap();
             assert!(engine.is_good(&engine.token(&scene.key)));
             assert_eq!(engine.agent(scene.bot.id).owner, Some(scene.jane.user.id));
         }

@@ -146,12 +146,16 @@ fn a_user_is_held_before_their_agents_and_erased_after_them() {
         list.return_once(move |_| Ok(owned));
         for agent in bots {
             let bot = agent.id;
+            let look = unit.registrations.expect_find_by_agent().with(eq(bot)).times(1);
+            look.in_sequence(seq).returning(|_| Ok(None));
             let hold = unit.agents.expect_lock().with(eq(bot)).times(1).in_sequence(seq);
             hold.return_once(move |_| Ok(Some(agent)));
             let disown = unit.agents.expect_update().times(1).in_sequence(seq);
             disown
                 .withf(|agent| agent.owner.is_none() && agent.recovery.is_none())
                 .returning(|_| Ok(true));
+            let look = unit.registrations.expect_find_by_agent().with(eq(bot)).times(1);
+            look.in_sequence(seq).returning(|_| Ok(None));
             let keys = unit.api_keys.expect_revoke_all().times(1).in_sequence(seq);
             keys.returning(|_, _| Ok(1));
             let links = unit.agent_tokens.expect_remove_open().times(1).in_sequence(seq);

@@ -164,7 +164,7 @@ fn who_answers_to_nobody_is_not_in_the_directory() {
 }
 
 #[test]
-fn agents_of_a_suspended_person_wait_with_them() {
+fn k13_agents_of_a_suspended_person_wait_with_them() {
     for stored in everywhere() {
         let engine = TestEngine::builder().storage(stored.storage()).build();
         let newcomer = engine.anonymous();
