@@ -33,6 +33,11 @@ impl ClaimAttempt {
         self.code.is_some() && self.stands(most_tries, now)
     }
 
+    /// Whether too little of its life is left to begin with a code.
+    pub fn is_late(&self, now: Instant) -> bool {
+        self.expires_at - now < (self.expires_at - self.created_at) / 2
+    }
+
     /// What a code of this attempt is bound to: the attempt and its address (ASVS 6.6.2).
     pub fn bound_to(&self) -> String {
         format!("{}/{}", self.id, self.email)
@@ -69,6 +74,7 @@ mod tests {
         let codeless = ClaimAttempt { code: None, ..alive };
         assert!(!codeless.is_alive(5, at(0)));
         assert!(codeless.stands(5, at(599)) && !codeless.stands(5, at(600)));
+        assert!(!codeless.is_late(at(300)) && codeless.is_late(at(301)));
     }
 
     #[test]

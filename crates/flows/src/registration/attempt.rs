@@ -147,7 +147,7 @@ impl Engine {
 
     /// Makes a code and has it mailed, if one may go to the address now. If not, there is an attempt
     /// without a code, which stays the same however often it is asked for, like any other, and gets a code
-    /// once one may go. A code for another address dies in either case.
+    /// if one may go while half of its life is left. A code for another address dies in either case.
     pub(super) fn start_attempt(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -159,6 +159,9 @@ impl Engine {
     ) -> Result<ClaimAttempt, Fault> {
         let entropy = self.entropy.as_ref();
         let same = current.filter(|it| it.email == email.as_str());
+        if let Some(late) = same.as_ref().filter(|it| it.is_late(now)) {
+            return Ok(late.clone());
+        }
         let made = ClaimAttempt {
             id: ClaimAttemptId::generate(entropy)?,
             registration: registration.id,

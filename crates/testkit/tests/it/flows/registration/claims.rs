@@ -190,6 +190,22 @@ fn a_code_that_was_not_mailed_at_first_is_mailed_when_it_may() {
 }
 
 #[test]
+fn a_code_is_not_mailed_when_its_life_is_almost_over() {
+    let engine = TestEngine::new();
+    let [first, second] = [(); 2].map(|()| engine.anonymous());
+    engine.code(&first, JANE);
+    let started = engine.start(&second, JANE);
+    engine.clock.advance(MINUTE * 6);
+    assert_eq!(engine.start(&second, JANE), started);
+    assert!(waiting(&engine).is_empty());
+    engine.clock.advance(MINUTE * 4);
+    let next = engine.start(&second, JANE);
+    assert!(next.attempt != started.attempt && next.expires_at == engine.now() + MINUTE * 10);
+    let code = engine.receive("claim_code");
+    engine.complete(&second, &code).unwrap();
+}
+
+#[test]
 fn o12_tokens_that_were_never_made_are_unknown() {
     let engine = TestEngine::new();
     let made = engine.anonymous();
