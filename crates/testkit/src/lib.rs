@@ -7,3 +7,4 @@ pub mod engine;
 pub mod entropy;
 pub mod faults;
 pub mod jose;
+pub mod scratch;

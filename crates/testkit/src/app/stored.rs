@@ -7,7 +7,7 @@ use portcullis_storage_diesel::{
 };
 use tempfile::TempDir;
 
-use crate::database::TestDatabase;
+use crate::{database::TestDatabase, scratch};
 
 /// A migrated storage with nothing in it, gone when this value goes.
 pub struct Stored {
@@ -52,7 +52,7 @@ impl Stored {
     }
 
     fn sqlite_with(pool: PoolOptions) -> Self {
-        let directory = tempfile::tempdir().expect("a directory for the database");
+        let directory = scratch::directory().expect("a directory for the database");
         let mut options = SqliteOptions::new(directory.path().join("test.db"));
         options.synchronous = Synchronous::Normal;
         options.pool = pool;

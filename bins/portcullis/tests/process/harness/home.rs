@@ -13,10 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_testkit::database::TestDatabase;
+use portcullis_testkit::{database::TestDatabase, scratch};
 use tempfile::TempDir;
 
-use super::{Mailbox, Server, Sink};
+use super::{Mailbox, Server, Sink, failures::tell_failures_at_once};
 
 /// The real binary.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_portcullis");
@@ -80,7 +80,8 @@ impl Home {
     }
 
     fn without_database() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        tell_failures_at_once();
+        let directory = scratch::directory().unwrap();
         for name in ["data", "keys", "logs"] {
             fs::create_dir(directory.path().join(name)).unwrap();
         }

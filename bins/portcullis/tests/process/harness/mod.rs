@@ -3,6 +3,7 @@
 pub(crate) mod agents;
 mod client;
 pub(crate) mod database;
+mod failures;
 mod home;
 mod load;
 mod mailbox;
