@@ -6,8 +6,8 @@
 //! when the auth server cannot be asked; it never lets anybody in for want of an answer.
 //!
 //! The core knows no web framework. Features bring one: `tower` the layer
-//! [`tower::GuardLayer`] for axum and tonic, `axum` its extractor besides, `actix`
-//! the middleware [`actix::Protect`]. `client`, on by default, brings an
+//! [`tower::GuardLayer`] for axum and tonic, `axum` its extractor besides, `tonic` refusals as a
+//! `tonic::Status`, `actix` the middleware [`actix::Protect`]. `client`, on by default, brings an
 //! [`HttpsClient`]; anything else that speaks HTTP can take its place as a [`Transport`].
 //!
 //! It runs on tokio, as these frameworks do, and reads no clock: it is handed a
@@ -22,6 +22,8 @@ mod client;
 mod cost;
 mod flight;
 mod gate;
+#[cfg(feature = "tower")]
+mod grpc;
 mod guard;
 mod introspect;
 mod keys;

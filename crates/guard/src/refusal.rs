@@ -121,6 +121,19 @@ impl Reason {
             Self::NoCredentials => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
+
+    /// In words, which are printable ASCII without `%`.
+    pub(crate) fn told(self) -> &'static str {
+        match self {
+            Self::Missing => "no access token or API key",
+            Self::Invalid => "an access token or API key that is not good here",
+            Self::InsufficientScope => "a scope is missing",
+            Self::PaymentRequired => "the balance does not cover it",
+            Self::Conflict => "charged already, at another cost",
+            Self::Unavailable => "the auth server cannot be asked",
+            Self::NoCredentials => "the guard was made without credentials to charge with",
+        }
+    }
 }
 
 impl Refusals {
@@ -199,15 +212,7 @@ impl fmt::Debug for Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.reason {
-            Reason::Missing => "no access token or API key",
-            Reason::Invalid => "an access token or API key that is not good here",
-            Reason::InsufficientScope => "a scope is missing",
-            Reason::PaymentRequired => "the balance does not cover it",
-            Reason::Conflict => "charged already, at another cost",
-            Reason::Unavailable => "the auth server cannot be asked",
-            Reason::NoCredentials => "the guard was made without credentials to charge with",
-        })
+        f.write_str(self.reason.told())
     }
 }
 

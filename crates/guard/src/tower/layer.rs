@@ -12,10 +12,11 @@ use portcullis_kernel::Scopes;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Guard, Presented};
+use crate::{Guard, Presented, Refusal, grpc};
 
 /// A layer that lets requests pass whose token or key has the wanted scopes, with their
-/// [`Principal`](crate::Principal) among the request's extensions, and answers every other one.
+/// [`Principal`](crate::Principal) among the request's extensions, and answers every other one: a call
+/// of gRPC with a status of gRPC.
 ///
 /// Put a layer that answers CORS preflights around it, not inside: they show no token.
 #[derive(Clone, Debug)]
@@ -79,12 +80,17 @@ where
             let (mut head, body) = request.into_parts();
             let values = head.headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
             let presented = Presented::read(values);
+            let is_grpc = grpc::is_call(&head.headers);
             match guard.admit(presented, &wanted).await {
                 Ok(principal) => head.extensions.insert(principal),
-                Err(refusal) => return Ok(refusal.into_http::<Full<Bytes>>().map(Either::Right)),
+                Err(refusal) => return Ok(answer(refusal, is_grpc).map(Either::Right)),
             };
             let response = inner.call(Request::from_parts(head, body)).await?;
             Ok(response.map(Either::Left))
         })
     }
+}
+
+fn answer(refusal: Refusal, is_grpc: bool) -> Response<Full<Bytes>> {
+    if is_grpc { refusal.to_grpc() } else { refusal.into_http() }
 }

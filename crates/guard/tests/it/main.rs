@@ -17,4 +17,5 @@ mod key_set;
 mod strangers;
 mod support;
 mod tokens;
+mod tonic_layer;
 mod tower_layer;
