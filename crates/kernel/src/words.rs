@@ -1,4 +1,4 @@
-//! Times in words, as mails and pages tell them.
+//! Times and amounts in words, as mails, pages and errors tell them.
 
 use time::{Duration, UtcOffset, macros::format_description};
 
@@ -17,16 +17,20 @@ pub fn span(life: Duration) -> String {
     let minutes = ((life.whole_seconds() + 30) / 60).max(1);
     let (hours, days) = (minutes / 60, minutes / (24 * 60));
     if days >= 2 && minutes % (24 * 60) == 0 {
-        format!("{days} days")
+        counted(days, "day")
     } else if hours >= 1 && minutes % 60 == 0 {
-        if hours == 1 { "1 hour".to_owned() } else { format!("{hours} hours") }
+        counted(hours, "hour")
     } else if hours >= 2 {
-        format!("{hours} hours {} minutes", minutes % 60)
-    } else if minutes == 1 {
-        "1 minute".to_owned()
+        format!("{} {}", counted(hours, "hour"), counted(minutes % 60, "minute"))
     } else {
-        format!("{minutes} minutes")
+        counted(minutes, "minute")
     }
+}
+
+/// So many of something: `1 credit`, `0 credits`.
+pub fn counted(count: i64, one: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{ending}")
 }
 
 #[cfg(test)]
@@ -50,6 +54,7 @@ mod tests {
             (3600, "1 hour"),
             (5400, "90 minutes"),
             (9000, "2 hours 30 minutes"),
+            (7260, "2 hours 1 minute"),
             (86_400, "24 hours"),
             (86_399, "24 hours"),
             (48 * 3600, "2 days"),

@@ -2,7 +2,7 @@ use portcullis_credits::{AccountId, Cost, OperationId, PaymentWanted, Posted, Po
 use portcullis_identity::ResourceServer;
 use portcullis_kernel::{
     AgentId, CreditEntryId, ExposeSecret, Field, Instant, SecretString, StoreError, StoreResult,
-    codes,
+    codes, words::counted,
 };
 use portcullis_storage::{AsStoreError, StorageExt, UnitOfWork};
 
@@ -66,7 +66,7 @@ pub enum ChargeError {
     #[error("The token is unknown, dead, or none that this resource server may see.")]
     Token,
     /// The balance does not cover it.
-    #[error("This call costs {} credits, and the balance is {}.", .0.required, .0.balance)]
+    #[error("This call costs {}, and the balance is {}.", counted(.0.required, "credit"), .0.balance)]
     Payment(Box<PaymentRequired>),
     /// The operation was charged before, at another cost or to another account.
     #[error("operation_id was used for another charge; take a new one for a new charge.")]

@@ -80,6 +80,9 @@ fn q2_a_charge_beyond_the_balance_is_refused_told_and_not_remembered() {
     assert_eq!(payment.topup_url.as_deref(), Some("https://pay.example/a"));
     assert!(payment.challenge.starts_with("Payment id=\""), "{}", payment.challenge);
     assert_eq!(engine.sum(AccountId::Agent(key.agent)), 3);
+    let nothing = rich(&engine, 0).key.secret;
+    let refused = engine.try_charge(&api, &nothing, 1, "op").unwrap_err();
+    assert_eq!(refused.to_string(), "This call costs 1 credit, and the balance is 0.");
     engine.give_to(AccountId::Agent(key.agent), 2);
     assert_eq!(outcome(engine.try_charge(&api, &key.secret, 5, "op")), Ok((5, 0)));
 }
