@@ -5,7 +5,7 @@ use portcullis_flows::{
     Engine,
     credits::{CreditAccount, Given, GrantInput},
 };
-use portcullis_kernel::{Origin, ResourceServerId};
+use portcullis_kernel::{Origin, ResourceServerId, words::counted};
 use serde_json::{Value, json};
 
 use super::{Needs, given, keys::when, mistyped};
@@ -54,7 +54,8 @@ fn tell(Given { account, credits, balance }: &Given, json: bool) -> Result<()> {
             &json!({ "account": account, "credited": credits, "balance": balance }),
         );
     }
-    output::print(&format!("{account} got {credits} credits and has {balance} now"))
+    let given = counted(*credits, "credit");
+    output::print(&format!("{account} got {given} and has {balance} now"))
 }
 
 fn print(shown: &CreditAccount) -> Result<()> {
